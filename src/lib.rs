@@ -1,0 +1,1 @@
+//! genops-envoy: governs the AI traffic that passes an Envoy proxy.
