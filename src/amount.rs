@@ -1,0 +1,145 @@
+//! Quantities that budgets hold: whole tokens, or money in whole nano-units of a currency.
+//!
+//! Integers only; floating point exists at the telemetry border alone ([`Amount::to_telemetry`]). Arithmetic saturates,
+//! so a figure from the network can be absurd without being dangerous.
+
+use std::fmt;
+
+/// Nano-units in one unit of a currency: USD 1 is 1,000,000,000.
+pub const NANOS_PER_CURRENCY_UNIT: u64 = 1_000_000_000;
+
+/// A non-negative quantity of some [`Unit`]: tokens are whole, money is in nano-units.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Amount(u64);
+
+impl Amount {
+    /// Nothing.
+    pub const ZERO: Self = Self(0);
+
+    /// An amount of `units` tokens or nano-units.
+    pub const fn new(units: u64) -> Self {
+        Self(units)
+    }
+
+    /// The raw count of tokens or nano-units.
+    pub const fn get(self) -> u64 {
+        self.0
+    }
+
+    /// Whether this is nothing.
+    pub const fn is_zero(self) -> bool {
+        self.0 == 0
+    }
+
+    /// The sum, saturating.
+    #[must_use]
+    pub const fn plus(self, other: Self) -> Self {
+        Self(self.0.saturating_add(other.0))
+    }
+
+    /// The difference, 0 when `other` is larger.
+    #[must_use]
+    pub const fn minus(self, other: Self) -> Self {
+        Self(self.0.saturating_sub(other.0))
+    }
+
+    /// The figure as telemetry shows it: tokens as they are, money in whole currency units.
+    pub fn to_telemetry(self, unit: Unit) -> f64 {
+        match unit {
+            Unit::Tokens => self.0 as f64,
+            Unit::Money(_) => self.0 as f64 / NANOS_PER_CURRENCY_UNIT as f64,
+        }
+    }
+}
+
+/// What an [`Amount`] counts (§3.2): the accounting unit declared on every AWU that reaches reservation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Unit {
+    /// Tokens, input and output together.
+    Tokens,
+    /// Money of one currency, in nano-units.
+    Money(Currency),
+}
+
+impl Unit {
+    /// The unit's name as telemetry and headers show it: `tokens`, or the ISO 4217 code.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Tokens => "tokens",
+            Self::Money(currency) => currency.as_str(),
+        }
+    }
+}
+
+/// An ISO 4217 currency code: three upper-case ASCII letters.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Currency([u8; 3]);
+
+impl Currency {
+    /// Reads a code such as `USD`; `None` unless it is three upper-case ASCII letters.
+    pub fn parse(code: &str) -> Option<Self> {
+        let letters: [u8; 3] = code.as_bytes().try_into().ok()?;
+        letters.iter().all(u8::is_ascii_uppercase).then_some(Self(letters))
+    }
+
+    /// The three letters.
+    pub fn as_str(&self) -> &str {
+        // Always ASCII by construction, so the fallback is never seen.
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for Currency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// An amount as a person reads it: `1200` tokens, `0.0125` of a currency (no trailing zeros, exact).
+pub struct Display(pub Amount, pub Unit);
+
+impl fmt::Display for Display {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.1 {
+            Unit::Tokens => write!(f, "{}", self.0.get()),
+            Unit::Money(_) => {
+                let whole = self.0.get() / NANOS_PER_CURRENCY_UNIT;
+                let nanos = self.0.get() % NANOS_PER_CURRENCY_UNIT;
+                if nanos == 0 {
+                    return write!(f, "{whole}");
+                }
+                let fraction = format!("{nanos:09}");
+                write!(f, "{whole}.{}", fraction.trim_end_matches('0'))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const USD: Unit = Unit::Money(Currency(*b"USD"));
+
+    #[test]
+    fn money_is_shown_exactly_and_without_trailing_zeros() {
+        let cases = [(0, "0"), (1, "0.000000001"), (12_500_000, "0.0125"), (3_000_000_000, "3")];
+        for (nanos, shown) in cases {
+            assert_eq!(Display(Amount::new(nanos), USD).to_string(), shown);
+        }
+    }
+
+    #[test]
+    fn telemetry_shows_money_in_whole_units_and_tokens_as_they_are() {
+        assert_eq!(Amount::new(1_500_000_000).to_telemetry(USD), 1.5);
+        assert_eq!(Amount::new(42).to_telemetry(Unit::Tokens), 42.0);
+    }
+
+    #[test]
+    fn a_currency_is_three_upper_case_letters() {
+        assert_eq!(Currency::parse("EUR").map(|c| c.as_str().to_owned()), Some("EUR".to_owned()));
+        for bad in ["eur", "EURO", "E1R", "", "ÉU"] {
+            assert_eq!(Currency::parse(bad), None, "{bad}");
+        }
+    }
+}

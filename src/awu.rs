@@ -1,0 +1,226 @@
+//! The AI Workload Unit (§2): the atomic unit of governed work, here one governed HTTP exchange.
+//!
+//! Immutable once made (§2.3): no field can be written from outside and nothing here writes one.
+
+use crate::call::Operation;
+use crate::semconv::attribute;
+
+/// An attribute that says whose work an AWU is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Attribute {
+    /// `genops.team`, required.
+    Team,
+    /// `genops.project`, required.
+    Project,
+    /// `genops.environment`, required.
+    Environment,
+    /// `genops.customer_id`.
+    CustomerId,
+    /// `genops.feature`.
+    Feature,
+    /// `genops.session_id`.
+    SessionId,
+    /// `genops.cost_center`.
+    CostCenter,
+}
+
+impl Attribute {
+    /// How many there are.
+    pub const COUNT: usize = 7;
+
+    /// Every attribute, in the order of [`Attribute::index`].
+    pub const ALL: [Self; Self::COUNT] = [
+        Self::Team,
+        Self::Project,
+        Self::Environment,
+        Self::CustomerId,
+        Self::Feature,
+        Self::SessionId,
+        Self::CostCenter,
+    ];
+
+    /// The key used in configuration: `team`, `customer_id` …
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Team => "team",
+            Self::Project => "project",
+            Self::Environment => "environment",
+            Self::CustomerId => "customer_id",
+            Self::Feature => "feature",
+            Self::SessionId => "session_id",
+            Self::CostCenter => "cost_center",
+        }
+    }
+
+    /// The attribute's name on spans and events.
+    pub const fn semconv(self) -> &'static str {
+        match self {
+            Self::Team => attribute::TEAM,
+            Self::Project => attribute::PROJECT,
+            Self::Environment => attribute::ENVIRONMENT,
+            Self::CustomerId => attribute::CUSTOMER_ID,
+            Self::Feature => attribute::FEATURE,
+            Self::SessionId => attribute::SESSION_ID,
+            Self::CostCenter => attribute::COST_CENTER,
+        }
+    }
+
+    /// Whether §2.3 requires it on every AWU.
+    pub const fn required(self) -> bool {
+        matches!(self, Self::Team | Self::Project | Self::Environment)
+    }
+
+    /// The attribute that a configuration key names.
+    pub fn parse(key: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|attribute| attribute.as_str() == key)
+    }
+
+    const fn index(self) -> usize {
+        self as usize
+    }
+}
+
+/// The resolved attribution of one AWU. Immutable; values are meaningful or absent (§9.1(8)).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Attribution {
+    values: [Option<Box<str>>; Attribute::COUNT],
+}
+
+impl Attribution {
+    /// Collects resolved values; a later value for the same attribute is ignored.
+    pub fn new(resolved: impl IntoIterator<Item = (Attribute, Box<str>)>) -> Self {
+        let mut values: [Option<Box<str>>; Attribute::COUNT] = Default::default();
+        for (attribute, value) in resolved {
+            if let Some(slot) = values.get_mut(attribute.index()) {
+                slot.get_or_insert(value);
+            }
+        }
+        Self { values }
+    }
+
+    /// The value of `attribute`, if it was resolved.
+    pub fn get(&self, attribute: Attribute) -> Option<&str> {
+        self.values.get(attribute.index())?.as_deref()
+    }
+
+    /// Every resolved attribute with its value, in a fixed order.
+    pub fn iter(&self) -> impl Iterator<Item = (Attribute, &str)> {
+        Attribute::ALL.into_iter().filter_map(|attribute| Some((attribute, self.get(attribute)?)))
+    }
+}
+
+/// The trace context of the span that represents an AWU, as Envoy gives it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SpanContext {
+    /// 16 bytes, not all zero.
+    pub trace_id: u128,
+    /// 8 bytes, not all zero.
+    pub span_id: u64,
+}
+
+impl SpanContext {
+    /// Reads `<32 hex digits>-<16 hex digits>`; `None` for anything else (Envoy writes `-` when nothing is traced).
+    pub fn parse(text: &[u8]) -> Option<Self> {
+        let text = std::str::from_utf8(text).ok()?;
+        let (trace, span) = text.split_once('-')?;
+        let hex = |digits: &str, len| digits.len() == len && digits.bytes().all(|b| b.is_ascii_hexdigit());
+        if !hex(trace, 32) || !hex(span, 16) {
+            return None;
+        }
+        let trace_id = u128::from_str_radix(trace, 16).ok().filter(|id| *id != 0)?;
+        let span_id = u64::from_str_radix(span, 16).ok().filter(|id| *id != 0)?;
+        Some(Self { trace_id, span_id })
+    }
+}
+
+/// A unique, opaque AWU id (§2.2), stable for life and never reused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AwuId(Box<str>);
+
+impl AwuId {
+    /// As a span an AWU's identity is (trace id, span id).
+    pub fn from_span(span: SpanContext) -> Self {
+        Self(format!("{:032x}-{:016x}", span.trace_id, span.span_id).into())
+    }
+
+    /// Where nothing is traced: 128 random bits.
+    pub fn from_random(bits: u128) -> Self {
+        Self(format!("{bits:032x}").into())
+    }
+
+    /// The id as headers and telemetry show it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// One AI Workload Unit: identity, attribution and operation, fixed from the moment it exists.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Awu {
+    id: AwuId,
+    span: Option<SpanContext>,
+    attribution: Attribution,
+    operation: Operation,
+}
+
+impl Awu {
+    /// The AWU with this identity; its id is the span's where there is one, else `fallback_id`.
+    pub fn new(
+        span: Option<SpanContext>,
+        fallback_id: impl FnOnce() -> AwuId,
+        attribution: Attribution,
+        operation: Operation,
+    ) -> Self {
+        let id = span.map_or_else(fallback_id, AwuId::from_span);
+        Self { id, span, attribution, operation }
+    }
+
+    /// The unique id.
+    pub fn id(&self) -> &AwuId {
+        &self.id
+    }
+
+    /// The span that represents this AWU, when Envoy traces.
+    pub fn span(&self) -> Option<SpanContext> {
+        self.span
+    }
+
+    /// Whose work this is.
+    pub fn attribution(&self) -> &Attribution {
+        &self.attribution
+    }
+
+    /// What kind of work this is.
+    pub fn operation(&self) -> Operation {
+        self.operation
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_span_context_is_read_only_from_the_exact_form() {
+        let good = b"6d8b83eb3f8d3c0d8628f078df7ab76f-94abd4f4766ca0c0";
+        let span = SpanContext::parse(good).unwrap();
+        assert_eq!(AwuId::from_span(span).as_str().as_bytes(), good);
+        let bad: [&[u8]; 6] = [
+            b"-",
+            b"",
+            b"6d8b83eb3f8d3c0d8628f078df7ab76f",
+            b"00000000000000000000000000000000-94abd4f4766ca0c0",
+            b"+d8b83eb3f8d3c0d8628f078df7ab76f-94abd4f4766ca0c0",
+            b"6d8b83eb3f8d3c0d8628f078df7ab76f-94abd4f4766ca0c\xff",
+        ];
+        for text in bad {
+            assert_eq!(SpanContext::parse(text), None, "{}", String::from_utf8_lossy(text));
+        }
+    }
+
+    #[test]
+    fn s2_3_the_first_value_of_an_attribute_stays() {
+        let values = [(Attribute::Team, "first".into()), (Attribute::Team, "second".into())];
+        assert_eq!(Attribution::new(values).get(Attribute::Team), Some("first"));
+    }
+}

@@ -1,0 +1,93 @@
+//! What a request says of itself: the facts that decide what it may consume.
+//!
+//! Written by [`crate::provider`], read by everything after it. Holds sizes and names, never content.
+
+/// What a call does (`genops.operation.type`, and the OTel GenAI operation name).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Operation {
+    /// A conversation turn.
+    Chat,
+    /// Gemini-style content generation.
+    GenerateContent,
+    /// Legacy text completion.
+    TextCompletion,
+    /// Vectors from text.
+    Embeddings,
+    /// Ranking of documents.
+    Rerank,
+    /// Image generation or editing.
+    Image,
+    /// Speech synthesis.
+    Speech,
+    /// Speech to text.
+    Transcription,
+    /// Content classification.
+    Moderation,
+    /// Counting tokens without consuming any.
+    CountTokens,
+    /// Fetching an earlier answer.
+    FetchResponse,
+    /// Training a model.
+    FineTune,
+    /// Anything else that a provider offers.
+    Other(&'static str),
+}
+
+impl Operation {
+    /// The name used in logs, matching and `genops.operation.name`: OTel's GenAI name where there is one.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Chat => "chat",
+            Self::GenerateContent => "generate_content",
+            Self::TextCompletion => "text_completion",
+            Self::Embeddings => "embeddings",
+            Self::Rerank => "rerank",
+            Self::Image => "image",
+            Self::Speech => "speech",
+            Self::Transcription => "transcription",
+            Self::Moderation => "moderation",
+            Self::CountTokens => "count_tokens",
+            Self::FetchResponse => "fetch_response",
+            Self::FineTune => "fine_tune",
+            Self::Other(name) => name,
+        }
+    }
+
+    /// The value of `genops.operation.type` (§7.1): `inference`, `embedding`, `fine_tune`.
+    pub const fn operation_type(self) -> &'static str {
+        match self {
+            Self::Embeddings => "embedding",
+            Self::FineTune => "fine_tune",
+            _ => "inference",
+        }
+    }
+}
+
+/// How large the input is, in what can be seen without a tokenizer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct InputSize {
+    /// Bytes of decoded text that the model will read: messages, instructions, tool names and schemas.
+    pub text_bytes: u64,
+    /// Tokens stated as token arrays: exact.
+    pub tokens: u64,
+    /// Images, inline or by reference.
+    pub images: u64,
+    /// Audio parts, inline or by reference.
+    pub audio_parts: u64,
+}
+
+/// The facts of one request body and its path.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RequestFacts {
+    /// The model as requested, absent where the request does not name one.
+    pub model: Option<String>,
+    /// Whether the answer is to be streamed.
+    pub stream: bool,
+    /// The request's own cap on output tokens, per choice.
+    pub max_output_tokens: Option<u64>,
+    /// Answers asked for (`n`, `candidateCount` …), absent where not stated.
+    pub choices: Option<u64>,
+    /// The input's size.
+    pub input: InputSize,
+}

@@ -1,0 +1,168 @@
+//! The specification's names: attributes, events, results and reason codes.
+//!
+//! Closed where the specification is closed: a [`ReasonCode`] outside §5.2 exists only as a variant that renders as a
+//! legal `x_` extension (§5.5). Nothing here computes.
+
+/// The specification version this filter implements (`genops.spec.version`, §11.3).
+pub const SPEC_VERSION: &str = "0.1.0";
+
+/// Attribute names (§7.1, §7.3), as they stand on spans and events.
+pub mod attribute {
+    #![allow(missing_docs, reason = "each constant is its own name")]
+    pub const TEAM: &str = "genops.team";
+    pub const PROJECT: &str = "genops.project";
+    pub const ENVIRONMENT: &str = "genops.environment";
+    pub const CUSTOMER_ID: &str = "genops.customer_id";
+    pub const FEATURE: &str = "genops.feature";
+    pub const SESSION_ID: &str = "genops.session_id";
+    pub const COST_CENTER: &str = "genops.cost_center";
+    pub const OPERATION_NAME: &str = "genops.operation.name";
+    pub const OPERATION_TYPE: &str = "genops.operation.type";
+    pub const ACCOUNTING_RESERVED: &str = "genops.accounting.reserved";
+    pub const ACCOUNTING_ACTUAL: &str = "genops.accounting.actual";
+    pub const ACCOUNTING_UNIT: &str = "genops.accounting.unit";
+    pub const RECONCILIATION_DELTA: &str = "genops.accounting.reconciliation_delta";
+    pub const POLICY_RESULT: &str = "genops.policy.result";
+    pub const POLICY_REASON_CODE: &str = "genops.policy.reason_code";
+    pub const POLICY_REASON: &str = "genops.policy.reason";
+    pub const SPEC_VERSION: &str = "genops.spec.version";
+    pub const BUDGET_NAME: &str = "genops.budget.name";
+    pub const BUDGET_ALLOCATED: &str = "genops.budget.allocated";
+    pub const BUDGET_CONSUMED: &str = "genops.budget.consumed";
+    pub const BUDGET_REMAINING: &str = "genops.budget.remaining";
+    pub const BUDGET_PERIOD: &str = "genops.budget.period";
+    pub const COST_TOTAL: &str = "genops.cost.total";
+    pub const COST_CURRENCY: &str = "genops.cost.currency";
+    pub const COST_PROVIDER: &str = "genops.cost.provider";
+    pub const COST_MODEL: &str = "genops.cost.model";
+    pub const TOKENS_INPUT: &str = "genops.tokens.input";
+    pub const TOKENS_OUTPUT: &str = "genops.tokens.output";
+    pub const TOKENS_TOTAL: &str = "genops.tokens.total";
+    /// Ours: the AWU's opaque id (§2.2).
+    pub const AWU_ID: &str = "genops.awu.id";
+    /// Ours: `false` when a reconciliation rests on the best known data instead of the provider's statement (§3.5).
+    pub const RECONCILIATION_COMPLETE: &str = "genops.accounting.complete";
+}
+
+/// Event names (§7.2, §8).
+pub mod event {
+    #![allow(missing_docs, reason = "each constant is its own name")]
+    pub const POLICY_EVALUATED: &str = "genops.policy.evaluated";
+    pub const BUDGET_RESERVATION: &str = "genops.budget.reservation";
+    pub const BUDGET_RECONCILIATION: &str = "genops.budget.reconciliation";
+    pub const COST_CALCULATED: &str = "genops.cost.calculated";
+}
+
+/// The four results a decision can have (§4.1). No others exist.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum PolicyResult {
+    /// The AWU proceeds.
+    Allowed,
+    /// The AWU does not proceed.
+    Blocked,
+    /// The AWU proceeds and a condition was noted.
+    Warning,
+    /// The AWU is rejected or deferred because of its rate.
+    RateLimited,
+}
+
+impl PolicyResult {
+    /// The specification's spelling.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Allowed => "ALLOWED",
+            Self::Blocked => "BLOCKED",
+            Self::Warning => "WARNING",
+            Self::RateLimited => "RATE_LIMITED",
+        }
+    }
+}
+
+/// Why a decision is not `ALLOWED` (§5.2), and this filter's own extensions (§5.5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ReasonCode {
+    /// Nothing is left of the budget.
+    BudgetExceeded,
+    /// Something is left, not enough for this reservation.
+    BudgetReservationFailed,
+    /// The model is not permitted.
+    PolicyDenyModel,
+    /// The provider's region is not permitted.
+    PolicyDenyRegion,
+    /// A rule on the request's content denied it.
+    PolicyDenyContent,
+    /// Over the permitted request rate.
+    RateLimited,
+    /// Predicted or observed latency over the boundary.
+    SlaLatencyViolation,
+    /// The provider failed, so the request cannot be fulfilled.
+    ProviderErrorUpstream,
+    /// The invariant of §3 was, or would be, violated: the ledger cannot answer.
+    AccountingInvariantViolation,
+    /// Extension: a required attribute could not be resolved.
+    AttributionMissing,
+    /// Extension: the request names an AI operation, but its body cannot be read.
+    RequestUnreadable,
+    /// Extension: no price is known for the model, and a budget counts money.
+    ModelUnpriced,
+    /// Extension: the call is not AI traffic that this filter recognises, and such traffic is refused.
+    Ungoverned,
+}
+
+impl ReasonCode {
+    /// Every code that this filter can emit.
+    pub const ALL: [Self; 13] = [
+        Self::BudgetExceeded,
+        Self::BudgetReservationFailed,
+        Self::PolicyDenyModel,
+        Self::PolicyDenyRegion,
+        Self::PolicyDenyContent,
+        Self::RateLimited,
+        Self::SlaLatencyViolation,
+        Self::ProviderErrorUpstream,
+        Self::AccountingInvariantViolation,
+        Self::AttributionMissing,
+        Self::RequestUnreadable,
+        Self::ModelUnpriced,
+        Self::Ungoverned,
+    ];
+
+    /// The specification's spelling, or the `x_` extension's.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::BudgetExceeded => "BUDGET_EXCEEDED",
+            Self::BudgetReservationFailed => "BUDGET_RESERVATION_FAILED",
+            Self::PolicyDenyModel => "POLICY_DENY_MODEL",
+            Self::PolicyDenyRegion => "POLICY_DENY_REGION",
+            Self::PolicyDenyContent => "POLICY_DENY_CONTENT",
+            Self::RateLimited => "RATE_LIMITED",
+            Self::SlaLatencyViolation => "SLA_LATENCY_VIOLATION",
+            Self::ProviderErrorUpstream => "PROVIDER_ERROR_UPSTREAM",
+            Self::AccountingInvariantViolation => "ACCOUNTING_INVARIANT_VIOLATION",
+            Self::AttributionMissing => "x_attribution_missing",
+            Self::RequestUnreadable => "x_request_unreadable",
+            Self::ModelUnpriced => "x_model_unpriced",
+            Self::Ungoverned => "x_ungoverned",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn s5_5_every_extension_code_is_x_and_lower_case() {
+        let standard = |code: &str| code.bytes().all(|b| b.is_ascii_uppercase() || b == b'_');
+        let extension = |code: &str| {
+            code.strip_prefix("x_").is_some_and(|rest| {
+                !rest.is_empty()
+                    && rest.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+            })
+        };
+        for code in ReasonCode::ALL {
+            assert!(standard(code.as_str()) || extension(code.as_str()), "{}", code.as_str());
+        }
+        assert_eq!(ReasonCode::ALL.iter().filter(|c| standard(c.as_str())).count(), 9, "§5.2 has nine codes");
+    }
+}
