@@ -27,6 +27,14 @@ pub mod timestamp;
 
 // Layer 1: the vocabulary that everything above shares.
 pub mod awu;
+pub mod budget;
 pub mod call;
 pub mod decision;
 pub mod usage;
+pub mod window;
+
+// Layer 2: one module for each step of the journey; siblings never import each other.
+pub mod ledger;
+
+#[cfg(not(target_family = "wasm"))]
+pub mod testing;

@@ -1,0 +1,199 @@
+//! One account and the four things that can happen to it: reserve, post, void, expire.
+//!
+//! Pure and total: each takes an account and returns the new one. Knows no store, no key and no calendar.
+//! Invariants: an enforced reservation is admitted only if consumed + pending + amount ≤ limit; a reservation leaves
+//! `pending` once, by post, void or expiry; after [`Account::expire`] at a clock, no pending amount is due at that clock.
+
+use crate::amount::Amount;
+use crate::budget::{Enforcement, OnExpiry};
+
+use super::outcome::{Expired, Held, Shortage};
+
+/// How many expiry moments one account tells apart. A reservation's life is rounded up to eighths, so 9 are usual and
+/// more appear only while a budget's `ttl_ms` is edited again and again.
+pub(crate) const MAX_PENDING: usize = 32;
+
+/// The part of a reservation that its account must know to resolve it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Hold {
+    pub(crate) amount: Amount,
+    pub(crate) expiry: Expiry,
+}
+
+/// When a pending amount is due, and what becomes of it then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Expiry {
+    pub(crate) at_ms: u64,
+    pub(crate) then: OnExpiry,
+}
+
+impl Expiry {
+    /// The expiry of a reservation made at `clock_ms`: `ttl_ms` later, rounded up to an eighth of it.
+    pub(crate) fn after(clock_ms: u64, ttl_ms: u64, then: OnExpiry) -> Self {
+        let granule_ms = (ttl_ms / 8).max(1);
+        let due_ms = clock_ms.saturating_add(ttl_ms.max(1));
+        Self { at_ms: due_ms.checked_next_multiple_of(granule_ms).unwrap_or(u64::MAX), then }
+    }
+
+    pub(crate) fn is_due(self, clock_ms: u64) -> bool {
+        self.at_ms <= clock_ms
+    }
+}
+
+/// Reservations that share one expiry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Pending {
+    pub(crate) expiry: Expiry,
+    pub(crate) amount: Amount,
+    pub(crate) reservations: u32,
+}
+
+/// What one key has consumed and reserved in one window.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Account {
+    /// Settled in this window.
+    pub(crate) posted: Amount,
+    /// Debt brought from the window before.
+    pub(crate) carried: Amount,
+    /// The highest alert threshold announced so far, per mille.
+    pub(crate) alerted: u16,
+    /// At most [`MAX_PENDING`], each expiry once.
+    pub(crate) pending: Vec<Pending>,
+}
+
+/// No room for another expiry moment, or sums beyond 64 bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct NoRoom;
+
+/// Why a reservation was not made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NotReserved {
+    Short(Shortage),
+    NoRoom,
+}
+
+impl Account {
+    /// What counts against the limit and is no longer pending.
+    pub(crate) fn consumed(&self) -> Amount {
+        self.posted.plus(self.carried)
+    }
+
+    /// What is reserved and not yet settled.
+    pub(crate) fn pending(&self) -> Amount {
+        self.pending.iter().fold(Amount::ZERO, |sum, pending| sum.plus(pending.amount))
+    }
+
+    /// Whether it holds nothing, so that forgetting it loses nothing.
+    pub(crate) fn is_blank(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Reserves, or says why not. With anything but [`Enforcement::Enforce`] a shortage is noted and not refused.
+    pub(crate) fn reserve(
+        &self,
+        hold: Hold,
+        limit: Amount,
+        enforcement: Enforcement,
+    ) -> Result<(Self, Option<Shortage>), NotReserved> {
+        let shortage = self.shortage(hold.amount, limit);
+        if let (Some(shortage), Enforcement::Enforce) = (shortage, enforcement) {
+            return Err(NotReserved::Short(shortage));
+        }
+        let account = self.holding(hold).map_err(|NoRoom| NotReserved::NoRoom)?;
+        Ok((account, shortage))
+    }
+
+    /// Settles a reservation with the actual amount. The actual counts in full even if the reservation is not found.
+    pub(crate) fn post(&self, hold: Hold, actual: Amount, clock_ms: u64) -> (Self, Held) {
+        let (mut account, held) = self.void(hold, clock_ms);
+        account.posted = account.posted.plus(actual);
+        (account, held)
+    }
+
+    /// Gives a reservation back: out of `pending`, or out of `posted` if it had expired and counted as spent.
+    pub(crate) fn void(&self, hold: Hold, clock_ms: u64) -> (Self, Held) {
+        let mut account = self.clone();
+        if hold.expiry.is_due(clock_ms) {
+            if hold.expiry.then == OnExpiry::Consume {
+                account.posted = account.posted.minus(hold.amount);
+            }
+            return (account, Held::Expired);
+        }
+        let found = account.pending.iter().position(|pending| {
+            pending.expiry == hold.expiry && pending.amount >= hold.amount && pending.reservations > 0
+        });
+        let Some(position) = found else { return (account, Held::Missing) };
+        if let Some(pending) = account.pending.get_mut(position) {
+            pending.amount = pending.amount.minus(hold.amount);
+            pending.reservations = pending.reservations.saturating_sub(1);
+        }
+        account.pending.retain(|pending| pending.reservations > 0);
+        (account, Held::Pending)
+    }
+
+    /// Resolves every pending amount that is due: it is posted or given back, as its reservation was made.
+    pub(crate) fn expire(&self, clock_ms: u64) -> Option<(Self, Expired)> {
+        if !self.pending.iter().any(|pending| pending.expiry.is_due(clock_ms)) {
+            return None;
+        }
+        let mut account = self.clone();
+        let mut expired = Expired::default();
+        account.pending.retain(|pending| {
+            let due = pending.expiry.is_due(clock_ms);
+            if due {
+                expired.amount = expired.amount.plus(pending.amount);
+                expired.reservations = expired.reservations.saturating_add(pending.reservations);
+                if pending.expiry.then == OnExpiry::Consume {
+                    account.posted = account.posted.plus(pending.amount);
+                }
+            }
+            !due
+        });
+        Some((account, expired))
+    }
+
+    /// Announces the thresholds that consumption has reached and that nobody announced before.
+    pub(crate) fn announce(&mut self, limit: Amount, alert_at: &[u16]) -> Vec<u16> {
+        if alert_at.is_empty() {
+            return Vec::new();
+        }
+        let reached = per_mille(self.consumed(), limit);
+        let mut crossed: Vec<u16> =
+            alert_at.iter().copied().filter(|at| *at > self.alerted && u64::from(*at) <= reached).collect();
+        crossed.sort_unstable();
+        self.alerted = crossed.last().copied().unwrap_or(self.alerted);
+        crossed
+    }
+
+    fn shortage(&self, amount: Amount, limit: Amount) -> Option<Shortage> {
+        let used = u128::from(self.consumed().get()).saturating_add(u128::from(self.pending().get()));
+        let limit = u128::from(limit.get());
+        if used.saturating_add(u128::from(amount.get())) <= limit {
+            None
+        } else if used >= limit {
+            Some(Shortage::Exceeded)
+        } else {
+            Some(Shortage::Insufficient)
+        }
+    }
+
+    fn holding(&self, hold: Hold) -> Result<Self, NoRoom> {
+        self.pending().get().checked_add(hold.amount.get()).ok_or(NoRoom)?;
+        let mut account = self.clone();
+        if let Some(pending) = account.pending.iter_mut().find(|pending| pending.expiry == hold.expiry) {
+            pending.amount = pending.amount.plus(hold.amount);
+            pending.reservations = pending.reservations.checked_add(1).ok_or(NoRoom)?;
+        } else if account.pending.len() < MAX_PENDING {
+            account.pending.push(Pending { expiry: hold.expiry, amount: hold.amount, reservations: 1 });
+        } else {
+            return Err(NoRoom);
+        }
+        Ok(account)
+    }
+}
+
+fn per_mille(part: Amount, whole: Amount) -> u64 {
+    let thousandfold = u128::from(part.get()).saturating_mul(1_000);
+    let ratio = thousandfold.checked_div(u128::from(whole.get()));
+    ratio.map_or(if part.is_zero() { 0 } else { u64::MAX }, |ratio| u64::try_from(ratio).unwrap_or(u64::MAX))
+}

@@ -1,0 +1,181 @@
+//! A budget's view of one record: which account is current, what debt moves, which accounts may be recycled.
+//!
+//! Knows budgets and records, not stores. Invariants: an account with pending amounts, or whose window is open and which
+//! holds anything, or whose debt has yet to move on, is never recycled; a closed window is never opened again, since the
+//! record's clock only steps forward.
+
+use crate::amount::Amount;
+use crate::budget::{Budget, Debt};
+use crate::timestamp::Timestamp;
+
+use super::account::Account;
+use super::outcome::{Balance, Expired, Notices};
+use super::place::{self, Place};
+use super::record::{Corrupt, Entry, Record};
+
+/// A window end that never comes.
+const NEVER_MS: u64 = u64::MAX;
+
+/// One record, seen through one budget.
+pub(crate) struct Book<'b, 'r> {
+    budget: &'b Budget,
+    record: &'b mut Record<'r>,
+}
+
+impl<'b, 'r> Book<'b, 'r> {
+    /// Opens a record at `now`, or at the record's own clock if that is ahead.
+    pub(crate) fn open(budget: &'b Budget, record: &'b mut Record<'r>, now: Timestamp) -> Self {
+        record.clock_ms = record.clock_ms.max(now.as_millis());
+        Self { budget, record }
+    }
+
+    /// The moment that counts here.
+    pub(crate) fn clock_ms(&self) -> u64 {
+        self.record.clock_ms
+    }
+
+    /// Brings the accounts of `place` up to date: what is due expires, debt moves on.
+    pub(crate) fn refresh(&mut self, place: &Place) -> Result<Expired, Corrupt> {
+        let limit = self.budget.limit_of(place.key());
+        let clock_ms = self.clock_ms();
+        let mut notices = Notices::default();
+        let mut earlier: Option<(i32, Amount)> = None;
+        for entry in self.record.entries.iter_mut().filter(|entry| *entry.identity == *place.identity()) {
+            let window_index = entry.window_index;
+            let account = entry.open()?;
+            notices.expired(expire(account, clock_ms));
+            if let (Debt::Carry, Some((index, consumed))) = (self.budget.debt, earlier) {
+                account.carried = debt(consumed, limit, window_index.saturating_sub(index));
+            }
+            earlier = Some((window_index, account.consumed()));
+        }
+        Ok(notices.expired)
+    }
+
+    /// The position of the account of `place` whose window is open, if there is one.
+    pub(crate) fn current(&self, place: &Place) -> Option<usize> {
+        let clock_ms = self.clock_ms();
+        let entries = &self.record.entries;
+        entries.iter().rposition(|e| *e.identity == *place.identity() && e.ends_at_ms > clock_ms)
+    }
+
+    /// The position of the account of `place` in one window.
+    pub(crate) fn in_window(&self, place: &Place, index: i32) -> Option<usize> {
+        self.record.entries.iter().position(|e| *e.identity == *place.identity() && e.window_index == index)
+    }
+
+    /// The window that is open now.
+    pub(crate) fn window_index(&self) -> i32 {
+        self.budget.window.span_at(Timestamp::from_millis(self.clock_ms())).index
+    }
+
+    /// Adds the account of `place` for the open window, recycling others where the room is wanted. `None`: no room.
+    pub(crate) fn add(&mut self, place: &Place, notices: &mut Notices) -> Result<Option<usize>, Corrupt> {
+        let span = self.budget.window.span_at(Timestamp::from_millis(self.clock_ms()));
+        self.recycle_earlier(place)?;
+        if self.record.entries.len() >= place::accounts_per_record(self.budget)
+            && !self.recycle_any(span.index, notices)?
+        {
+            return Ok(None);
+        }
+        Ok(Some(self.push(place)))
+    }
+
+    /// Adds the account of `place` for the open window, whatever the room.
+    pub(crate) fn push(&mut self, place: &Place) -> usize {
+        let span = self.budget.window.span_at(Timestamp::from_millis(self.clock_ms()));
+        let ends_at_ms = span.ends_at.map_or(NEVER_MS, Timestamp::as_millis);
+        self.record.entries.push(Entry::new(place.identity(), span.index, ends_at_ms));
+        self.record.entries.len().saturating_sub(1)
+    }
+
+    /// The account at a position.
+    pub(crate) fn account(&mut self, position: usize) -> Result<&mut Account, Corrupt> {
+        self.record.entries.get_mut(position).ok_or(Corrupt)?.open()
+    }
+
+    /// How the account at a position stands.
+    pub(crate) fn balance(&mut self, position: usize, place: &Place) -> Result<Balance, Corrupt> {
+        let allocated = self.budget.limit_of(place.key());
+        let entry = self.record.entries.get_mut(position).ok_or(Corrupt)?;
+        let (window_index, ends_at_ms) = (entry.window_index, entry.ends_at_ms);
+        let account = entry.open()?;
+        Ok(Balance {
+            allocated,
+            consumed: account.consumed(),
+            pending: account.pending(),
+            window_index,
+            resets_at: (ends_at_ms != NEVER_MS).then(|| Timestamp::from_millis(ends_at_ms)),
+        })
+    }
+
+    /// Forgets the windows of `place` before the last one; that one stays, for late settlements and its debt.
+    fn recycle_earlier(&mut self, place: &Place) -> Result<(), Corrupt> {
+        let Some(last) = self.record.entries.iter().rposition(|e| *e.identity == *place.identity()) else {
+            return Ok(());
+        };
+        let mut position = last;
+        while let Some(earlier) = position.checked_sub(1) {
+            position = earlier;
+            let Some(entry) = self.record.entries.get_mut(position) else { break };
+            if *entry.identity == *place.identity() && entry.open()?.pending.is_empty() {
+                self.record.entries.remove(position);
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes room by forgetting one account that holds nothing any more; failing that, one of a definition (window or
+    /// unit) that the budget no longer has.
+    fn recycle_any(&mut self, open_index: i32, notices: &mut Notices) -> Result<bool, Corrupt> {
+        let clock_ms = self.clock_ms();
+        let current = Place::shared(self.budget);
+        let mut of_old_definition = None;
+        for position in 0..self.record.entries.len() {
+            let followed = self.is_followed(position);
+            let Some(entry) = self.record.entries.get_mut(position) else { break };
+            let same_definition = place::same_definition(&entry.identity, current.identity());
+            let closed = entry.ends_at_ms <= clock_ms;
+            let gap = open_index.saturating_sub(entry.window_index);
+            let limit = self.budget.limit_of(place::key_of(&entry.identity));
+            let account = entry.open()?;
+            notices.expired(expire(account, clock_ms));
+            if !account.pending.is_empty() {
+                continue;
+            }
+            let settled = followed
+                || !same_definition
+                || self.budget.debt == Debt::Forgive
+                || debt(account.consumed(), limit, gap).is_zero();
+            if account.is_blank() || (closed && settled) {
+                self.record.entries.remove(position);
+                return Ok(true);
+            }
+            if !same_definition {
+                of_old_definition = Some(position);
+            }
+        }
+        if let Some(position) = of_old_definition {
+            self.record.entries.remove(position);
+        }
+        Ok(of_old_definition.is_some())
+    }
+
+    /// Whether a later window of the same identity exists, which has taken over its debt.
+    fn is_followed(&self, position: usize) -> bool {
+        let mut later = self.record.entries.iter().skip(position);
+        later.next().is_some_and(|entry| later.any(|other| other.identity == entry.identity))
+    }
+}
+
+fn expire(account: &mut Account, clock_ms: u64) -> Expired {
+    let Some((after, expired)) = account.expire(clock_ms) else { return Expired::default() };
+    *account = after;
+    expired
+}
+
+/// What is left of consumption after the limits of so many windows.
+fn debt(consumed: Amount, limit: Amount, windows: i32) -> Amount {
+    let windows = u64::try_from(windows).unwrap_or(0);
+    consumed.minus(Amount::new(limit.get().saturating_mul(windows)))
+}

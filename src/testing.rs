@@ -1,0 +1,77 @@
+//! Fakes of the ports that hold state, for tests, benchmarks and the command line; native only.
+//!
+//! [`MemoryStore`] behaves as Envoy's shared data does: versions rise, nothing is ever deleted, a write against any
+//! version but the current one is a conflict.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use crate::ports::{Expected, Store, StoreError, Version};
+
+/// A store in memory. Clones share what they hold, as workers share a host's store.
+#[derive(Clone, Debug, Default)]
+pub struct MemoryStore {
+    records: Rc<RefCell<Records>>,
+}
+
+/// Bytes and version of each record.
+type Records = BTreeMap<String, (Vec<u8>, u32)>;
+
+impl MemoryStore {
+    /// The record at `key`.
+    pub fn record(&self, key: &str) -> Option<Vec<u8>> {
+        self.records.borrow().get(key).map(|(bytes, _)| bytes.clone())
+    }
+
+    /// Overwrites the record at `key`, as a fault or another program would.
+    pub fn overwrite(&self, key: &str, bytes: &[u8]) {
+        let mut records = self.records.borrow_mut();
+        let version = records.get(key).map_or(0, |(_, version)| version.saturating_add(1));
+        records.insert(key.to_owned(), (bytes.to_owned(), version));
+    }
+
+    /// Forgets everything, as a host that restarts does.
+    pub fn lose_everything(&self) {
+        self.records.borrow_mut().clear();
+    }
+
+    /// The keys of all records.
+    pub fn keys(&self) -> Vec<String> {
+        self.records.borrow().keys().cloned().collect()
+    }
+
+    /// How many bytes all keys and records take.
+    pub fn bytes(&self) -> usize {
+        let records = self.records.borrow();
+        records
+            .iter()
+            .fold(0, |sum, (key, (bytes, _))| sum.saturating_add(key.len()).saturating_add(bytes.len()))
+    }
+}
+
+impl Store for MemoryStore {
+    fn get(&self, key: &str) -> Result<Option<(Vec<u8>, Version)>, StoreError> {
+        Ok(self.records.borrow().get(key).map(|(bytes, version)| (bytes.clone(), Version(*version))))
+    }
+
+    fn compare_and_set(&self, key: &str, bytes: &[u8], expected: Expected) -> Result<(), StoreError> {
+        let mut records = self.records.borrow_mut();
+        let current =
+            records.get(key).map_or(Expected::Absent, |(_, version)| Expected::Version(Version(*version)));
+        if current != expected {
+            return Err(StoreError::Conflict);
+        }
+        match records.get_mut(key) {
+            Some((stored, version)) => {
+                stored.clear();
+                stored.extend_from_slice(bytes);
+                *version = version.wrapping_add(1);
+            }
+            None => {
+                records.insert(key.to_owned(), (bytes.to_owned(), 0));
+            }
+        }
+        Ok(())
+    }
+}
