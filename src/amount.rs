@@ -21,6 +21,33 @@ impl Amount {
         Self(units)
     }
 
+    /// Reads a decimal figure (`12`, `0.075`, `1.5e-3`) as nano-units, exactly.
+    ///
+    /// `None` when it is negative, no number, too large, or finer than a nano-unit.
+    pub fn parse_decimal(text: &str) -> Option<Self> {
+        const NANO_EXPONENT: i32 = 9;
+        let (mantissa, exponent) = match text.split_once(['e', 'E']) {
+            Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().ok()?),
+            None => (text, 0),
+        };
+        let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+        let digits = format!("{whole}{fraction}");
+        if whole.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
+            return None;
+        }
+        let significant = digits.trim_end_matches('0');
+        let dropped = i32::try_from(digits.len().checked_sub(significant.len())?).ok()?;
+        let scale = NANO_EXPONENT
+            .checked_add(exponent)?
+            .checked_sub(i32::try_from(fraction.len()).ok()?)?
+            .checked_add(dropped)?;
+        if significant.trim_start_matches('0').is_empty() {
+            return Some(Self::ZERO);
+        }
+        let factor = 10_u64.checked_pow(u32::try_from(scale).ok()?)?;
+        significant.parse::<u64>().ok()?.checked_mul(factor).map(Self)
+    }
+
     /// The raw count of tokens or nano-units.
     pub const fn get(self) -> u64 {
         self.0
@@ -126,6 +153,28 @@ mod tests {
         let cases = [(0, "0"), (1, "0.000000001"), (12_500_000, "0.0125"), (3_000_000_000, "3")];
         for (nanos, shown) in cases {
             assert_eq!(Display(Amount::new(nanos), USD).to_string(), shown);
+        }
+    }
+
+    #[test]
+    fn a_decimal_figure_is_read_exactly_or_not_at_all() {
+        let cases = [
+            ("0", Some(0)),
+            ("0.0", Some(0)),
+            ("1", Some(1_000_000_000)),
+            ("0.0375", Some(37_500_000)),
+            ("1.5e-3", Some(1_500_000)),
+            ("2e2", Some(200_000_000_000)),
+            ("0.0000000010", Some(1)),
+            ("0.0000000001", None),
+            ("-1", None),
+            ("1e40", None),
+            ("", None),
+            (".5", None),
+            ("1.2.3", None),
+        ];
+        for (text, nanos) in cases {
+            assert_eq!(Amount::parse_decimal(text).map(Amount::get), nanos, "{text}");
         }
     }
 

@@ -21,6 +21,8 @@
 
 // Layer 0: names, quantities and what the core needs from the world.
 pub mod amount;
+pub mod attribute_value;
+pub mod headers;
 pub mod ports;
 pub mod semconv;
 pub mod timestamp;
@@ -29,12 +31,27 @@ pub mod timestamp;
 pub mod awu;
 pub mod budget;
 pub mod call;
+pub mod config;
 pub mod decision;
 pub mod usage;
 pub mod window;
 
 // Layer 2: one module for each step of the journey; siblings never import each other.
+pub mod attribution;
+pub mod cost;
 pub mod ledger;
+//pub mod provider;
+
+// Layer 3: what came of it, and how it is told.
+pub mod reconciliation;
+pub mod telemetry;
+
+// Layer 4: the only orchestrator.
+//pub mod exchange;
+
+// Layer 5: the edge towards Envoy. Natively it does not exist, so nothing above can name a host.
+#[cfg(target_family = "wasm")]
+mod abi;
 
 #[cfg(not(target_family = "wasm"))]
 pub mod testing;

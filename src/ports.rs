@@ -47,7 +47,13 @@ pub trait Random {
     fn bits128(&self) -> Option<u128>;
 }
 
-/// Everything the core may ask while it handles one event.
-pub trait Ports: Store + Clock + Random {}
+/// What the proxy knows of the exchange and its surroundings.
+pub trait Properties {
+    /// The attribute at `path` (`["response", "code_details"]`), as the proxy serialises it; `None` when it has none.
+    fn property(&self, path: &[&str]) -> Option<Vec<u8>>;
+}
 
-impl<T: Store + Clock + Random> Ports for T {}
+/// Everything the core may ask while it handles one event.
+pub trait Ports: Store + Clock + Random + Properties {}
+
+impl<T: Store + Clock + Random + Properties> Ports for T {}

@@ -1,0 +1,210 @@
+//! The `budgets` and `reservation` sections.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::model::Price;
+use super::section::{Section, describe, whole_number};
+use super::settings::limit;
+use crate::amount::{Amount, Currency, Unit};
+use crate::attribute_value;
+use crate::awu::Attribute;
+use crate::budget::{Budget, Debt, Enforcement, Key, OnExpiry, OnFull};
+use crate::window::{Period, Weekday, Window};
+
+const WEEKDAYS: [(&str, Weekday); 7] = [
+    ("monday", Weekday::Monday),
+    ("tuesday", Weekday::Tuesday),
+    ("wednesday", Weekday::Wednesday),
+    ("thursday", Weekday::Thursday),
+    ("friday", Weekday::Friday),
+    ("saturday", Weekday::Saturday),
+    ("sunday", Weekday::Sunday),
+];
+
+/// How long reservations live and what becomes of those nobody settles.
+struct Reservation {
+    ttl_ms: u64,
+    on_expiry: OnExpiry,
+}
+
+/// Reads every budget; names must be unique, since they name the accounts.
+pub(super) fn read(root: &Section<'_>, prices: &[Price]) -> Vec<Arc<Budget>> {
+    let reservation = reservation(root.section("reservation"));
+    let mut budgets: Vec<Arc<Budget>> = Vec::new();
+    for section in root.sections("budgets") {
+        let name_path = section.path_of("name");
+        let Some(budget) = budget(section, &reservation, prices) else { continue };
+        if budgets.iter().any(|other| other.name == budget.name) {
+            root.problems().add(name_path, format!("{:?} is taken by an earlier budget", budget.name));
+        }
+        budgets.push(Arc::new(budget));
+    }
+    budgets
+}
+
+fn reservation(section: Option<Section<'_>>) -> Reservation {
+    let mut reservation = Reservation { ttl_ms: Budget::DEFAULT_TTL_MS, on_expiry: OnExpiry::default() };
+    let Some(section) = section else { return reservation };
+    const SECOND: u64 = 1_000;
+    const DAY: u64 = 86_400_000;
+    if let Some(ttl_ms) = section.integer("ttl_ms", SECOND, DAY) {
+        reservation.ttl_ms = ttl_ms;
+    }
+    let choices = [("consume", OnExpiry::Consume), ("release", OnExpiry::Release)];
+    if let Some(on_expiry) = section.one_of("on_expiry", &choices) {
+        reservation.on_expiry = on_expiry;
+    }
+    section.finish();
+    reservation
+}
+
+fn budget(section: Section<'_>, reservation: &Reservation, prices: &[Price]) -> Option<Budget> {
+    let name = name(&section);
+    let per = per(&section);
+    let unit = unit(&section, prices);
+    section.require("limit");
+    let figure = |value: &Value| limit(value, unit?);
+    // Without a unit its own problem is enough; the limit cannot be judged.
+    let limit = unit.and_then(|unit| section.read("limit", limit_rule(unit), figure));
+    let limits = unit.map(|unit| limits(&section, &per, unit));
+    section.get("limit");
+    section.get("limits");
+    let window = window(&section);
+    let modes =
+        [("enforce", Enforcement::Enforce), ("warn", Enforcement::Warn), ("shadow", Enforcement::Shadow)];
+    let enforcement = section.one_of("mode", &modes).unwrap_or_default();
+    let debt =
+        section.one_of("debt", &[("carry", Debt::Carry), ("forgive", Debt::Forgive)]).unwrap_or_default();
+    let capacity = section.integer("capacity", 1, 1_000_000);
+    let fulls = [("refuse", OnFull::Refuse), ("shared_account", OnFull::SharedAccount)];
+    let on_full = section.one_of("on_full", &fulls).unwrap_or_default();
+    section.finish();
+    Some(Budget {
+        per,
+        limits: limits?,
+        enforcement,
+        ttl_ms: reservation.ttl_ms,
+        on_expiry: reservation.on_expiry,
+        debt,
+        capacity: capacity.map_or(Budget::DEFAULT_CAPACITY, |n| u32::try_from(n).unwrap_or(u32::MAX)),
+        on_full,
+        ..Budget::new(name?, unit?, limit?, window?)
+    })
+}
+
+fn name<'a>(section: &Section<'a>) -> Option<&'a str> {
+    let name = section.required_string("name")?;
+    let meaningful = attribute_value::meaningful(name);
+    if meaningful.is_none() {
+        section.problem("name", format!("{name:?} is no meaningful value: {}", attribute_value::RULE));
+    }
+    meaningful
+}
+
+fn per(section: &Section<'_>) -> Vec<Key> {
+    let mut keys = Vec::new();
+    for (path, value) in section.list("per") {
+        match value.as_str().and_then(key) {
+            Some(key) if keys.contains(&key) => section.problems().add(path, "is in the list already"),
+            Some(key) => keys.push(key),
+            None => {
+                let known: Vec<&str> = Attribute::ALL.iter().map(|attribute| attribute.as_str()).collect();
+                let known = known.join(", ");
+                let message = format!("expected one of {known}, model, provider, got {}", describe(value));
+                section.problems().add(path, message);
+            }
+        }
+    }
+    keys
+}
+
+fn key(word: &str) -> Option<Key> {
+    match word {
+        "model" => Some(Key::Model),
+        "provider" => Some(Key::Provider),
+        attribute => Attribute::parse(attribute).map(Key::Attribute),
+    }
+}
+
+fn unit(section: &Section<'_>, prices: &[Price]) -> Option<Unit> {
+    section.require("unit");
+    let unit = section.read("unit", "\"tokens\" or an ISO 4217 code such as \"USD\"", |value| {
+        let word = value.as_str()?;
+        if word == "tokens" { Some(Unit::Tokens) } else { Currency::parse(word).map(Unit::Money) }
+    })?;
+    if let Unit::Money(currency) = unit
+        && !prices.iter().any(|price| price.currency == currency)
+    {
+        let code = currency.as_str();
+        section.problem("unit", format!("no price is in {code}; add prices with \"currency\": \"{code}\""));
+    }
+    Some(unit)
+}
+
+const fn limit_rule(unit: Unit) -> &'static str {
+    match unit {
+        Unit::Tokens => "a whole number of tokens, 0 or more",
+        Unit::Money(_) => "a figure of 0 or more with at most nine decimals",
+    }
+}
+
+fn limits(section: &Section<'_>, per: &[Key], unit: Unit) -> BTreeMap<Box<str>, Amount> {
+    let Some(object) = section.read("limits", "an object of key values and limits", Value::as_object) else {
+        return BTreeMap::new();
+    };
+    if per.is_empty() {
+        section.problem("limits", "needs \"per\": a budget without keys has one account only");
+    }
+    let mut limits = BTreeMap::new();
+    for (key, value) in object {
+        let path = format!("{}.{key}", section.path_of("limits"));
+        match limit(value, unit) {
+            Some(limit) => _ = limits.insert(key.as_str().into(), limit),
+            None => {
+                let message = format!("expected {}, got {}", limit_rule(unit), describe(value));
+                section.problems().add(path, message);
+            }
+        }
+    }
+    limits
+}
+
+/// `"month"`, or `{"period": "month", "starts_on_day": 15, "utc_offset_minutes": 60}`.
+fn window(section: &Section<'_>) -> Option<Window> {
+    section.require("window");
+    let value = section.get("window")?;
+    if value.is_string() {
+        return period(section, "window", None).map(Window::utc);
+    }
+    let inner = section.section("window")?;
+    inner.require("period");
+    let period = period(&inner, "period", Some(&inner));
+    let utc_offset_minutes = inner.read("utc_offset_minutes", "minutes from -840 to 840", |value| {
+        let minutes = value.as_i64().or_else(|| whole_number(value).and_then(|n| i64::try_from(n).ok()))?;
+        i16::try_from(minutes).ok().filter(|minutes| (-840..=840).contains(minutes))
+    });
+    for key in ["starts_on", "starts_on_day"] {
+        inner.get(key);
+    }
+    inner.finish();
+    Some(Window { period: period?, utc_offset_minutes: utc_offset_minutes.unwrap_or(0) })
+}
+
+fn period(section: &Section<'_>, key: &'static str, anchor: Option<&Section<'_>>) -> Option<Period> {
+    let starts_on =
+        anchor.and_then(|anchor| anchor.one_of("starts_on", &WEEKDAYS)).unwrap_or(Weekday::Monday);
+    let day = anchor.and_then(|anchor| anchor.integer("starts_on_day", 1, 31)).unwrap_or(1);
+    let starts_on_day = u8::try_from(day).unwrap_or(1);
+    let choices = [
+        ("minute", Period::Minute),
+        ("hour", Period::Hour),
+        ("day", Period::Day),
+        ("week", Period::Week { starts_on }),
+        ("month", Period::Month { starts_on_day }),
+        ("total", Period::Total),
+    ];
+    section.one_of(key, &choices)
+}

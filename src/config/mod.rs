@@ -1,0 +1,57 @@
+//! The configuration: JSON text in, a [`Config`] without anything left to check out.
+//!
+//! Raw JSON → validated → compiled, and **every** problem at once, each with its path. It knows no host and no other
+//! part of the core; what it produces is plain data.
+//!
+//! ```
+//! let problems = genops::config::parse(r#"{"budget": []}"#).unwrap_err();
+//! assert!(problems.to_string().contains(r#"did you mean "budgets"?"#));
+//! ```
+
+mod budgets;
+mod model;
+mod section;
+mod settings;
+
+use std::fmt;
+
+pub use model::{
+    AttributeRule, Config, Estimation, FailMode, Failure, ModelLimit, ModelPattern, OnMissing, Otlp, Price,
+    Source, Telemetry, best_match,
+};
+pub use section::Problem;
+
+use section::{Problems, Section};
+
+/// Everything that is wrong with a configuration; never empty.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Invalid(pub Vec<Problem>);
+
+impl fmt::Display for Invalid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} problem(s) in the configuration", self.0.len())?;
+        self.0.iter().try_for_each(|problem| write!(f, "\n  {problem}"))
+    }
+}
+
+impl std::error::Error for Invalid {}
+
+/// Reads and validates a configuration.
+///
+/// # Errors
+/// Every problem found, with its path. Text that is no JSON is one problem with its line and column.
+pub fn parse(text: &str) -> Result<Config, Invalid> {
+    let problems = Problems::default();
+    let value = serde_json::from_str(text).map_err(|error| {
+        Invalid(vec![Problem {
+            path: String::new(),
+            message: format!("the configuration is not JSON: {error}"),
+        }])
+    })?;
+    let config = Section::open(String::new(), &value, &problems).map(|root| settings::read(root));
+    let found = problems.into_inner();
+    match config {
+        Some(config) if found.is_empty() => Ok(config),
+        _ => Err(Invalid(found)),
+    }
+}

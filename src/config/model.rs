@@ -1,0 +1,194 @@
+//! The validated configuration: what the rest of the core reads.
+//!
+//! Plain data without defaults to resolve and without anything left to check. Made by [`super::parse`] alone.
+
+use std::sync::Arc;
+
+use crate::amount::{Amount, Currency};
+use crate::awu::Attribute;
+use crate::budget::Budget;
+
+/// A complete, valid configuration.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// How each attribute is resolved, in the order of [`Attribute::ALL`].
+    pub attribution: Vec<AttributeRule>,
+    /// Whether the headers that attribution is read from go on to the provider.
+    pub forward_attribution: bool,
+    /// Price list; the first exact match wins, then the longest prefix.
+    pub prices: Vec<Price>,
+    /// The budgets every call is reserved against.
+    pub budgets: Vec<Arc<Budget>>,
+    /// The largest request body that is held and read, in bytes; beyond, the request is unreadable.
+    pub max_request_bytes: usize,
+    /// How consumption is estimated before a call.
+    pub estimation: Estimation,
+    /// What happens where governance itself cannot be done.
+    pub failure: Failure,
+    /// Where telemetry goes.
+    pub telemetry: Telemetry,
+}
+
+/// Where one attribute comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AttributeRule {
+    /// Which attribute.
+    pub attribute: Attribute,
+    /// Where to look, in order.
+    pub sources: Vec<Source>,
+    /// What to do when no source has a meaningful value.
+    pub on_missing: OnMissing,
+}
+
+/// One place an attribute's value may come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// A request header, by its lower-case name.
+    Header(String),
+}
+
+/// What happens when an attribute has no value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OnMissing {
+    /// The call is refused with `x_attribution_missing`.
+    Refuse,
+    /// This value is used.
+    Constant(String),
+    /// The attribute stays absent (optional attributes only).
+    Omit,
+}
+
+/// What a model costs. Figures are nano-units of the currency per million tokens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Price {
+    /// Which models.
+    pub model: ModelPattern,
+    /// The currency.
+    pub currency: Currency,
+    /// Input tokens that no other figure covers.
+    pub input: Amount,
+    /// Output tokens, reasoning included.
+    pub output: Amount,
+    /// Input tokens read from a cache.
+    pub cached_input: Amount,
+    /// Input tokens written to a cache.
+    pub cache_write: Amount,
+}
+
+/// A model name, or the beginning of one (`gpt-4o*`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ModelPattern {
+    /// This name.
+    Exact(String),
+    /// Any name that begins so.
+    Prefix(String),
+}
+
+impl ModelPattern {
+    /// Reads `gpt-4o` or `gpt-4o*`; `None` when a `*` stands anywhere but at the end.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (prefix, is_prefix) = text.strip_suffix('*').map_or((text, false), |prefix| (prefix, true));
+        let valid = !prefix.contains('*') && (is_prefix || !prefix.is_empty());
+        valid
+            .then(|| if is_prefix { Self::Prefix(prefix.to_owned()) } else { Self::Exact(prefix.to_owned()) })
+    }
+
+    /// How specifically this matches `model`, higher is better; `None` when it does not.
+    pub fn specificity(&self, model: &str) -> Option<usize> {
+        match self {
+            Self::Exact(name) => (name == model).then_some(usize::MAX),
+            Self::Prefix(prefix) => model.starts_with(prefix.as_str()).then_some(prefix.len()),
+        }
+    }
+}
+
+/// The most specific of `entries` for `model`; the earlier one on a tie.
+pub fn best_match<'a, T>(
+    entries: impl IntoIterator<Item = &'a T>,
+    model: &str,
+    pattern: impl Fn(&T) -> &ModelPattern,
+) -> Option<&'a T> {
+    let mut best: Option<(usize, &T)> = None;
+    for entry in entries {
+        if let Some(specificity) = pattern(entry).specificity(model)
+            && best.is_none_or(|(so_far, _)| specificity > so_far)
+        {
+            best = Some((specificity, entry));
+        }
+    }
+    best.map(|(_, entry)| entry)
+}
+
+/// How many tokens a call is assumed to consume before it has (an upper bound by design).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Estimation {
+    /// Thousandths of a byte of text per token: 3000 means that 3 bytes make a token.
+    pub milli_bytes_per_token: u64,
+    /// Input tokens assumed beside the text, for the provider's own framing.
+    pub overhead_tokens: u64,
+    /// Tokens assumed per image.
+    pub tokens_per_image: u64,
+    /// Tokens assumed per audio part.
+    pub tokens_per_audio_part: u64,
+    /// Output tokens assumed when the request states no cap and no model rule applies.
+    pub default_output_tokens: u64,
+    /// The most output tokens a model can produce; caps the request's own figure.
+    pub models: Vec<ModelLimit>,
+}
+
+/// The most output that a model can produce.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModelLimit {
+    /// Which models.
+    pub model: ModelPattern,
+    /// Output tokens of one answer.
+    pub max_output_tokens: u64,
+}
+
+/// The fail modes: each says what happens to a call that cannot be governed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// A request to a recognised AI endpoint whose body cannot be read.
+    pub unreadable_request: FailMode,
+    /// The ledger cannot answer.
+    pub ledger_unavailable: FailMode,
+    /// A money budget, and no price for the model.
+    pub unpriced_model: FailMode,
+    /// Traffic that is not recognised as an AI call.
+    pub unrecognised: FailMode,
+}
+
+/// Refuse or let pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FailMode {
+    /// The call is refused with a reason code.
+    Refuse,
+    /// The call proceeds.
+    Pass,
+}
+
+/// Where telemetry goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Telemetry {
+    /// Typed OTLP events, when a cluster takes them.
+    pub otlp: Option<Otlp>,
+    /// `service.name` of the events' resource.
+    pub service_name: String,
+}
+
+/// An OTLP/HTTP receiver behind an Envoy cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Otlp {
+    /// The Envoy cluster.
+    pub cluster: String,
+    /// The `:authority` to send.
+    pub authority: String,
+    /// The path, `/v1/logs` by default.
+    pub path: String,
+    /// Milliseconds between two exports.
+    pub flush_interval_ms: u64,
+    /// Milliseconds until an export counts as failed.
+    pub timeout_ms: u64,
+    /// Bytes that may wait per worker; beyond, events are dropped and counted.
+    pub max_queue_bytes: usize,
+}

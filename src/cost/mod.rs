@@ -1,0 +1,10 @@
+//! What a call may consume, and what it did: tokens to amounts, before and after.
+//!
+//! The estimate is an upper bound by design; it sees sizes, never content. All arithmetic is on integers and rounds up,
+//! once, at the end. Knows prices and estimation settings; knows no provider and no ledger.
+
+mod estimate;
+mod price;
+
+pub use estimate::{estimate, tokens_of_text};
+pub use price::{Unpriced, amount, in_unit, price_of};

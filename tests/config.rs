@@ -1,0 +1,160 @@
+//! The configuration's contract: every problem at once, each with its path and what to do.
+
+#![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
+
+use genops::amount::{Amount, Unit};
+use genops::awu::Attribute;
+use genops::budget::{Enforcement, Key, OnExpiry};
+use genops::config::{FailMode, OnMissing, Source, parse};
+use genops::window::Period;
+
+/// A complete, valid configuration with every key.
+const COMPLETE: &str = r#"{
+  "attribution": {
+    "team": {"sources": [{"header": "X-Team"}, {"header": "x-genops-team"}], "on_missing": "refuse"},
+    "project": {"on_missing": {"constant": "chatbot"}},
+    "environment": {"sources": [], "on_missing": {"constant": "production"}},
+    "customer_id": {"on_missing": "omit"}
+  },
+  "forward_attribution": true,
+  "max_request_bytes": 1048576,
+  "prices": [{"model": "gpt-4o*", "currency": "USD", "input_per_million": 2.5, "output_per_million": 10,
+              "cached_input_per_million": 1.25, "cache_write_per_million": 3.125}],
+  "budgets": [
+    {"name": "team", "per": ["team", "model"], "unit": "tokens", "limit": 1e6, "limits": {"a|m": 5},
+     "window": "day", "mode": "warn", "debt": "carry", "capacity": 500, "on_full": "shared_account"},
+    {"name": "money", "unit": "USD", "limit": 12.5,
+     "window": {"period": "month", "starts_on_day": 15, "utc_offset_minutes": -60}}
+  ],
+  "estimation": {"bytes_per_token": 2.5, "overhead_tokens": 1, "tokens_per_image": 2, "tokens_per_audio_part": 3,
+                 "default_output_tokens": 4, "models": [{"model": "gpt-4o", "max_output_tokens": 16384}]},
+  "reservation": {"ttl_ms": 30000, "on_expiry": "release"},
+  "failure": {"unreadable_request": "pass", "ledger_unavailable": "pass", "unpriced_model": "pass",
+              "unrecognised": "refuse"},
+  "telemetry": {"service_name": "edge", "otlp": {"cluster": "otel", "authority": "collector", "path": "/v1/logs",
+                "flush_interval_ms": 100, "timeout_ms": 200, "max_queue_bytes": 65536}}
+}"#;
+
+#[test]
+fn a_complete_configuration_is_read_as_it_is_written() {
+    let config = parse(COMPLETE).unwrap();
+    let team = &config.attribution[0];
+    assert_eq!(team.attribute, Attribute::Team);
+    assert_eq!(team.sources, ["x-team", "x-genops-team"].map(|name| Source::Header(name.to_owned())));
+    assert_eq!(config.attribution[1].on_missing, OnMissing::Constant("chatbot".to_owned()));
+    assert_eq!(config.attribution[3].sources, [Source::Header("x-genops-customer-id".to_owned())]);
+    let [tokens, money] = config.budgets.as_slice() else { panic!("two budgets") };
+    assert_eq!(tokens.per, [Key::Attribute(Attribute::Team), Key::Model]);
+    assert_eq!((tokens.limit, tokens.limit_of("a|m")), (Amount::new(1_000_000), Amount::new(5)));
+    assert_eq!((tokens.enforcement, tokens.on_expiry), (Enforcement::Warn, OnExpiry::Release));
+    assert!(matches!(money.unit, Unit::Money(_)));
+    assert_eq!(money.limit, Amount::new(12_500_000_000));
+    assert_eq!(money.window.period, Period::Month { starts_on_day: 15 });
+    assert_eq!(money.window.utc_offset_minutes, -60);
+    assert_eq!(config.prices[0].cache_write, Amount::new(3_125_000_000));
+    assert_eq!(config.failure.unrecognised, FailMode::Refuse);
+    assert_eq!(config.telemetry.otlp.unwrap().authority, "collector");
+}
+
+#[test]
+fn the_empty_configuration_is_valid_and_fails_closed() {
+    let config = parse("{}").unwrap();
+    assert_eq!(config.attribution[0].on_missing, OnMissing::Refuse);
+    assert_eq!(config.attribution[0].sources, [Source::Header("x-genops-team".to_owned())]);
+    assert_eq!(config.failure.unreadable_request, FailMode::Refuse);
+    assert_eq!(config.failure.ledger_unavailable, FailMode::Refuse);
+    assert_eq!(config.failure.unrecognised, FailMode::Pass);
+}
+
+/// Each configuration, and every problem it has, in full.
+#[test]
+fn each_problem_names_its_path_the_value_and_what_is_allowed() {
+    let budget = |rest: &str| {
+        format!(r#"{{"budgets": [{{"name": "b", "unit": "tokens", "limit": 1, "window": "day"{rest}}}]}}"#)
+    };
+    let cases: Vec<(String, Vec<&str>)> = vec![
+        ("[]".into(), vec!["expected an object, got a list"]),
+        (r#"{"budget": []}"#.into(), vec![r#"budget: unknown key, did you mean "budgets"?"#]),
+        (r#"{"budgets": {}}"#.into(), vec!["budgets: expected a list, got an object"]),
+        (
+            r#"{"budgets": [{}]}"#.into(),
+            vec!["budgets[0].name: is required", "budgets[0].unit: is required", "budgets[0].limit: is required", "budgets[0].window: is required"],
+        ),
+        (
+            r#"{"budgets": [{"name": "b", "unit": "tokens", "limit": -1, "window": "dya"}]}"#.into(),
+            vec![
+                "budgets[0].limit: expected a whole number of tokens, 0 or more, got -1",
+                r#"budgets[0].window: expected one of minute, hour, day, week, month, total, got "dya", did you mean "day"?"#,
+            ],
+        ),
+        (
+            r#"{"budgets": [{"name": "b", "unit": "USD", "limit": 1, "window": "day"}]}"#.into(),
+            vec![r#"budgets[0].unit: no price is in USD; add prices with "currency": "USD""#],
+        ),
+        (
+            r#"{"budgets": [{"name": "b", "unit": "usd", "limit": 1, "window": "day"}]}"#.into(),
+            vec![r#"budgets[0].unit: expected "tokens" or an ISO 4217 code such as "USD", got "usd""#],
+        ),
+        (budget(r#", "per": ["team", "team"]"#), vec!["budgets[0].per[1]: is in the list already"]),
+        (
+            budget(r#", "per": ["tema"]"#),
+            vec![r#"budgets[0].per[0]: expected one of team, project, environment, customer_id, feature, session_id, cost_center, model, provider, got "tema""#],
+        ),
+        (budget(r#", "limits": {"a": 1}"#), vec![r#"budgets[0].limits: needs "per": a budget without keys has one account only"#]),
+        (
+            budget(r#", "per": ["team"], "limits": {"a": 1.5}"#),
+            vec!["budgets[0].limits.a: expected a whole number of tokens, 0 or more, got 1.5"],
+        ),
+        (
+            r#"{"budgets": [{"name": "b", "unit": "tokens", "limit": 1, "window": {"period": "week", "starts_on": "mon"}}]}"#.into(),
+            vec![r#"budgets[0].window.starts_on: expected one of monday, tuesday, wednesday, thursday, friday, saturday, sunday, got "mon""#],
+        ),
+        (
+            r#"{"attribution": {"team": {"on_missing": {"constant": "unknown"}}}}"#.into(),
+            vec![r#"attribution.team.on_missing.constant: "unknown" is no meaningful value (§9.1): 1 to 128 bytes without control characters, and no placeholder such as "unknown" or "n/a""#],
+        ),
+        (
+            r#"{"attribution": {"team": {"on_missing": "omit"}, "project": {"sources": [{"heder": "x"}]}}}"#.into(),
+            vec![
+                r#"attribution.team.on_missing: expected "refuse", or {"constant": "…"}, got "omit""#,
+                "attribution.project.sources[0].header: is required",
+                r#"attribution.project.sources[0].heder: unknown key, did you mean "header"?; known keys here: header"#,
+            ],
+        ),
+        (
+            r#"{"attribution": {"team": {"sources": []}}}"#.into(),
+            vec!["attribution.team.on_missing: with no sources every call would be refused; add a source or a constant"],
+        ),
+        (
+            r#"{"prices": [{"model": "a*b", "currency": "USD", "input_per_million": -1, "output_per_million": 0.0000000001}]}"#.into(),
+            vec![
+                r#"prices[0].model: expected a model name, with "*" at the end at most, got "a*b""#,
+                "prices[0].input_per_million: expected a price per million tokens, 0 or more, got -1",
+                "prices[0].output_per_million: expected a price per million tokens, 0 or more, got 1e-10",
+            ],
+        ),
+        (r#"{"telemetry": {"otlp": {}}}"#.into(), vec!["telemetry.otlp.cluster: is required"]),
+        (r#"{"reservation": {"ttl_ms": 5}}"#.into(), vec!["reservation.ttl_ms: expected a whole number from 1000 to 86400000, got 5"]),
+        (r#"{"failure": {"unrecognised": true}}"#.into(), vec!["failure.unrecognised: expected one of refuse, pass, got true"]),
+    ];
+    for (text, expected) in cases {
+        let problems: Vec<String> = parse(&text).unwrap_err().0.iter().map(ToString::to_string).collect();
+        assert_eq!(problems.len(), expected.len(), "{text}\n{problems:#?}");
+        for (problem, expected) in problems.iter().zip(expected) {
+            assert!(problem.starts_with(expected), "{text}\n  got      {problem}\n  expected {expected}");
+        }
+    }
+}
+
+#[test]
+fn two_budgets_of_one_name_would_share_their_accounts() {
+    let one = r#"{"name": "b", "unit": "tokens", "limit": 1, "window": "day"}"#;
+    let problems = parse(&format!(r#"{{"budgets": [{one}, {one}]}}"#)).unwrap_err();
+    assert_eq!(problems.0[0].to_string(), r#"budgets[1].name: "b" is taken by an earlier budget"#);
+}
+
+#[test]
+fn text_that_is_no_json_says_where() {
+    let problems = parse("{\"budgets\": [}").unwrap_err();
+    assert!(problems.to_string().contains("line 1 column"), "{problems}");
+}
