@@ -25,7 +25,7 @@ TEST := $(shell if $(CARGO) nextest --version >/dev/null 2>&1; then echo nextest
 
 .PHONY: help
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  \033[1m%-14s\033[0m %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 
 .PHONY: build
@@ -76,6 +76,10 @@ check-wasm: build ## Check the built filter: exports, imports, size bound, no pa
 .PHONY: reproducible
 reproducible: ## Build HEAD twice, in different folders, and compare the bytes
 	scripts/check-reproducible
+
+.PHONY: deny
+deny: ## Check the dependencies' licences, origins and advisories (needs cargo-deny and its database: not part of ci)
+	$(CARGO) deny check
 
 .PHONY: ci
 ci: lint test check-wasm reproducible ## All that continuous integration runs
