@@ -1,0 +1,102 @@
+# Everything this project does, by name. `make help` lists it; CONTRIBUTING.md explains it.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+# Targets share .tools and cargo's lock: `make -j` would only make them wait for one another.
+.NOTPARALLEL:
+MAKEFLAGS += --no-builtin-rules
+
+CARGO ?= cargo
+# More is more than a filter needs; raise it in the commit that has a reason.
+WASM_MAX_BYTES ?= 1500000
+
+# Where the integration tests find what they run. They fail, and do not skip, where one is missing.
+export GENOPS_WASM := $(CURDIR)/target/genops.wasm
+export GENOPS_FAULTS_WASM := $(CURDIR)/target/genops-faults.wasm
+export GENOPS_ENVOY := $(CURDIR)/.tools/venv/bin/envoy
+export GENOPS_PYTHON := $(CURDIR)/.tools/venv/bin/python
+# Kept in the clone, whatever the environment says, so that `make clean` knows it.
+export CARGO_TARGET_DIR := $(CURDIR)/target
+
+# cargo-nextest where it is installed: faster, and it ends tests that hang. Documentation tests it does not run.
+TEST := $(shell if $(CARGO) nextest --version >/dev/null 2>&1; then echo nextest run; else echo test; fi)
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+
+.PHONY: build
+build: ## Build the filter: target/genops.wasm (optimised; installs the wasm toolchain if it is missing)
+	scripts/build-wasm
+
+.PHONY: build-faults
+build-faults: ## Build the test variant with fault injection: target/genops-faults.wasm
+	scripts/build-wasm --faults
+
+.PHONY: tools
+tools: ## Install the pinned Envoy and Python packages of the integration tests into .tools
+	scripts/python-tools integration/requirements.txt
+
+
+.PHONY: fmt
+fmt: ## Format the Rust code
+	$(CARGO) fmt --all
+
+.PHONY: lint
+lint: ## Check the format, and clippy's lints natively and for wasm32-wasip1
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+	scripts/wasm-cargo clippy --lib -- -D warnings
+	scripts/wasm-cargo clippy --lib --features fault-injection -- -D warnings
+
+.PHONY: test
+test: build build-faults tools ## Run every test: native, documentation, compiled wasm, real Envoy
+	$(CARGO) $(TEST) --locked --workspace
+	$(CARGO) test --locked --workspace --doc
+
+.PHONY: test-core
+test-core: ## Run the native tests of the core alone (seconds)
+	$(CARGO) $(TEST) --locked
+
+.PHONY: test-host
+test-host: build build-faults ## Run the compiled wasm under an in-process host (integration/tests/host*)
+	$(CARGO) $(TEST) --locked --package genops-integration --test 'host*'
+
+.PHONY: test-envoy
+test-envoy: build build-faults tools ## Run the compiled wasm in real Envoy (integration/tests/envoy*)
+	$(CARGO) $(TEST) --locked --package genops-integration --test 'envoy*'
+
+.PHONY: check-wasm
+check-wasm: build ## Check the built filter: exports, imports, size bound, no path of this machine
+	scripts/check-wasm "$(GENOPS_WASM)" $(WASM_MAX_BYTES)
+
+.PHONY: reproducible
+reproducible: ## Build HEAD twice, in different folders, and compare the bytes
+	scripts/check-reproducible
+
+.PHONY: deny
+deny: ## Check the dependencies' licences, origins and advisories (needs cargo-deny and its database: not part of ci)
+	$(CARGO) deny check
+
+.PHONY: ci
+ci: lint test check-wasm reproducible ## All that continuous integration runs
+
+
+.PHONY: demo
+demo: tools build ## Start Envoy with the filter and a fake provider, send calls, show what happened
+	$(CARGO) run --locked --release --package genops-integration --bin demo
+
+.PHONY: run
+run: tools build ## The demo's Envoy, kept running for your own calls
+	$(CARGO) run --locked --release --package genops-integration --bin demo -- --keep
+
+.PHONY: bench
+bench: tools build ## Measure what the filter costs in real Envoy
+	$(CARGO) run --locked --release --package genops-integration --bin bench
+
+.PHONY: clean
+clean: ## Remove everything that was built or installed into the clone
+	rm -rf target .tools
