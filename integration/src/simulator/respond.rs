@@ -1,0 +1,153 @@
+//! From a request to its answer: records it, chooses the shape, dresses it in HTTP.
+
+use super::behaviour::{Behaviour, Cut, Gzip, Hold};
+use super::call::Call;
+use super::figures::Usage;
+use super::output::{Outcome, Output};
+use super::{State, chat, embeddings, responses};
+use crate::serve::BoxError;
+use bytes::Bytes;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use hyper::header::HeaderMap;
+use hyper::{Request, Response};
+use serde_json::{Value, json};
+use std::io::Write as _;
+use std::sync::Arc;
+
+const JSON: &str = "application/json";
+const EVENTS: &str = "text/event-stream; charset=utf-8";
+
+/// What an endpoint answers, before anything is done to it.
+pub(super) struct Shape {
+    status: u16,
+    content_type: String,
+    pieces: Vec<Bytes>,
+    usage: Usage,
+}
+
+impl Shape {
+    pub(super) fn json(usage: Usage, body: &Value) -> Self {
+        let pieces = vec![Bytes::from(body.to_string())];
+        Self { status: 200, content_type: JSON.into(), pieces, usage }
+    }
+
+    pub(super) fn events(usage: Usage, events: Vec<String>) -> Self {
+        let pieces = events.into_iter().map(Bytes::from).collect();
+        Self { status: 200, content_type: EVENTS.into(), pieces, usage }
+    }
+
+    fn error(status: u16) -> Self {
+        let (kind, code) = match status {
+            429 => ("requests", "rate_limit_exceeded"),
+            400..500 => ("invalid_request_error", "unknown_url"),
+            _ => ("server_error", "server_error"),
+        };
+        let message = format!("simulated provider error {status}");
+        let body = json!({"error": {"message": message, "type": kind, "param": null, "code": code}});
+        Self { status, ..Self::json(Usage::default(), &body) }
+    }
+
+    fn of(path: &str, call: &Call, behaviour: &Behaviour) -> Self {
+        if let Some(status) = behaviour.status {
+            return Self::error(status);
+        }
+        if let Some(canned) = &behaviour.canned {
+            let content_type = canned.content_type.clone();
+            return Self {
+                status: 200,
+                content_type,
+                pieces: canned.pieces.clone(),
+                usage: Usage::default(),
+            };
+        }
+        match path {
+            "/v1/chat/completions" => chat::answer(call, behaviour),
+            "/v1/responses" => responses::answer(call, behaviour),
+            "/v1/embeddings" => embeddings::answer(call, behaviour),
+            _ => Self::error(404),
+        }
+    }
+
+    fn compress(&mut self) {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+        for piece in &self.pieces {
+            encoder.write_all(piece).expect("a vector takes every byte");
+        }
+        self.pieces = vec![encoder.finish().expect("a vector takes every byte").into()];
+    }
+}
+
+pub(super) async fn respond(
+    state: Arc<State>,
+    request: Request<Incoming>,
+) -> Result<Response<Output>, BoxError> {
+    let (head, body) = request.into_parts();
+    let target = head.uri.path_and_query().map_or("/", |target| target.as_str());
+    let entry = state.ledger.arrived(head.method.as_str(), target, &head.headers);
+    let (body, complete) = collect(body).await;
+    state.ledger.body(entry, body.clone(), complete);
+    if !complete {
+        return Err("the request broke off".into());
+    }
+    let outcome = Outcome::new(Arc::clone(&state));
+    let behaviour = state.behaviour().with_headers(&head.headers);
+    if let Hold::BeforeAnswer(gate) = &behaviour.hold {
+        gate.pass().await;
+    }
+    if behaviour.cut == Cut::BeforeAnswer {
+        outcome.cut();
+        return Err("the simulator closes without an answer".into());
+    }
+    let shape = Shape::of(head.uri.path(), &Call::parse(&body), &behaviour);
+    dress(shape, &head.headers, &behaviour, outcome)
+}
+
+async fn collect(mut body: Incoming) -> (Bytes, bool) {
+    let mut all = Vec::new();
+    while let Some(frame) = body.frame().await {
+        match frame.map(hyper::body::Frame::into_data) {
+            Ok(Ok(data)) => all.extend_from_slice(&data),
+            Ok(Err(_trailers)) => {}
+            Err(_) => return (all.into(), false),
+        }
+    }
+    (all.into(), true)
+}
+
+fn dress(
+    mut shape: Shape,
+    asked: &HeaderMap,
+    behaviour: &Behaviour,
+    outcome: Outcome,
+) -> Result<Response<Output>, BoxError> {
+    let mut response = Response::builder()
+        .status(shape.status)
+        .header("content-type", shape.content_type.as_str())
+        .header("x-request-id", "req_simulated")
+        .header("openai-processing-ms", "1");
+    if is_compressed(behaviour.gzip, asked) {
+        shape.compress();
+        response = response.header("content-encoding", "gzip");
+    }
+    for (name, value) in &behaviour.headers {
+        response = response.header(name, value);
+    }
+    let is_stream = shape.content_type != JSON;
+    let output = Output::new(shape.pieces, behaviour, outcome.with_usage(shape.usage));
+    if !is_stream {
+        response = response.header("content-length", output.length());
+    }
+    Ok(response.body(output)?)
+}
+
+fn is_compressed(gzip: Gzip, asked: &HeaderMap) -> bool {
+    let accepted = asked.get("accept-encoding").and_then(|value| value.to_str().ok());
+    match gzip {
+        Gzip::No => false,
+        Gzip::IfAccepted => accepted.is_some_and(|codings| codings.contains("gzip")),
+        Gzip::Always => true,
+    }
+}
