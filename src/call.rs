@@ -28,6 +28,14 @@ pub enum Operation {
     CountTokens,
     /// Fetching an earlier answer.
     FetchResponse,
+    /// Starting an assistant's run.
+    Run,
+    /// Fetching a run.
+    FetchRun,
+    /// Fetching a prediction.
+    FetchPrediction,
+    /// Many requests in one job.
+    Batch,
     /// Training a model.
     FineTune,
     /// Anything else that a provider offers.
@@ -49,6 +57,10 @@ impl Operation {
             Self::Moderation => "moderation",
             Self::CountTokens => "count_tokens",
             Self::FetchResponse => "fetch_response",
+            Self::Run => "run",
+            Self::FetchRun => "fetch_run",
+            Self::FetchPrediction => "fetch_prediction",
+            Self::Batch => "batch",
             Self::FineTune => "fine_tune",
             Self::Other(name) => name,
         }
@@ -88,6 +100,31 @@ pub struct RequestFacts {
     pub max_output_tokens: Option<u64>,
     /// Answers asked for (`n`, `candidateCount` …), absent where not stated.
     pub choices: Option<u64>,
+    /// Answers generated to choose from (`best_of`), absent where not stated.
+    pub best_of: Option<u64>,
     /// The input's size.
     pub input: InputSize,
+    /// Whether the request asks for usage in its stream (`stream_options.include_usage`).
+    pub include_usage: bool,
+    /// Models the provider may use instead (`models` of OpenRouter); a policy on models has to judge these too.
+    pub fallback_models: Vec<String>,
+    /// Where the body can be edited.
+    pub edits: EditPoints,
+}
+
+/// Byte offsets into the request body, for edits that leave everything else as it was.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EditPoints {
+    /// The byte after the body's opening brace; absent when the body is no JSON object.
+    pub after_brace: Option<usize>,
+    /// Whether the request says if it streams.
+    pub states_stream: bool,
+    /// Whether the object has no members.
+    pub is_empty: bool,
+    /// The values of the output caps, wherever the request states them.
+    pub caps: [Option<(usize, usize)>; 2],
+    /// The value of `stream_options`.
+    pub stream_options: Option<(usize, usize)>,
+    /// The value of `stream_options.include_usage`.
+    pub include_usage: Option<(usize, usize)>,
 }

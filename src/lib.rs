@@ -30,3 +30,6 @@ pub mod awu;
 pub mod call;
 pub mod decision;
 pub mod usage;
+
+// Layer 2: siblings that never import each other.
+pub mod provider;

@@ -14,8 +14,18 @@ pub struct Usage {
     pub cached_input_tokens: Option<u64>,
     /// The part of the input that was written to a cache.
     pub cache_write_tokens: Option<u64>,
+    /// The part of the cache writes that is kept for an hour, where it is priced apart.
+    pub cache_write_1h_tokens: Option<u64>,
     /// The part of the output that was reasoning.
     pub reasoning_tokens: Option<u64>,
+    /// The part of the input that was audio.
+    pub audio_input_tokens: Option<u64>,
+    /// The part of the output that was audio.
+    pub audio_output_tokens: Option<u64>,
+    /// The part of the input that was images.
+    pub image_input_tokens: Option<u64>,
+    /// Searches, where they are what is billed (rerank).
+    pub search_units: Option<u64>,
     /// The total as the provider states it, or input plus output.
     pub total_tokens: Option<u64>,
 }
