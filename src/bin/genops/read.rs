@@ -6,42 +6,9 @@
 
 use genops::call::RequestFacts;
 use genops::provider::{Base64, Endpoint, Reading, UsageReader, recognise};
-use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use std::error::Error;
 use std::io::{BufRead, BufReader, Write};
-
-#[derive(Deserialize)]
-struct Line {
-    #[serde(default)]
-    id: Value,
-    request: Request,
-    response: Option<Response>,
-}
-
-#[derive(Deserialize)]
-struct Request {
-    #[serde(default = "post")]
-    method: String,
-    url: String,
-    #[serde(default)]
-    headers: Map<String, Value>,
-    body: Option<String>,
-    body_b64: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Response {
-    status: u16,
-    #[serde(default)]
-    headers: Map<String, Value>,
-    body: Option<String>,
-    body_b64: Option<String>,
-}
-
-fn post() -> String {
-    "POST".to_owned()
-}
 
 /// Runs the command with its remaining arguments.
 pub(crate) fn run(mut arguments: lexopt::Parser) -> Result<(), Box<dyn Error>> {
@@ -67,7 +34,7 @@ pub(crate) fn run(mut arguments: lexopt::Parser) -> Result<(), Box<dyn Error>> {
         if line.trim().is_empty() {
             continue;
         }
-        let line: Line =
+        let line: Value =
             serde_json::from_str(&line).map_err(|e| format!("line {}: {e}", number.saturating_add(1)))?;
         writeln!(output, "{}", read(&line, seed))?;
     }
@@ -75,32 +42,34 @@ pub(crate) fn run(mut arguments: lexopt::Parser) -> Result<(), Box<dyn Error>> {
 }
 
 /// What the filter sees of one exchange.
-fn read(line: &Line, seed: Option<u64>) -> Value {
-    let (authority, path) = split_url(&line.request.url);
-    let Some(endpoint) = recognise(&line.request.method, authority, path) else {
-        return json!({"id": line.id, "request": null, "usage": null, "model": null, "billable": false,
-            "error": null, "unreadable": null});
+fn read(line: &Value, seed: Option<u64>) -> Value {
+    let (id, request) = (line.get("id"), line.get("request").unwrap_or(&Value::Null));
+    let (authority, path) = split_url(text_at(request, "url"));
+    let method = request.get("method").and_then(Value::as_str).unwrap_or("POST");
+    let Some(endpoint) = recognise(method, authority, path) else {
+        return json!({"id": id, "request": null, "usage": null, "model": null, "billable": false,
+            "error": null, "incomplete": null, "unreadable": null});
     };
-    let body = bytes(line.request.body.as_deref(), line.request.body_b64.as_deref());
-    let facts = endpoint.read_request(header(&line.request.headers, "content-type"), &body);
-    let reading = line.response.as_ref().map(|response| read_answer(&endpoint, response, seed));
-    let status = line.response.as_ref().map(|response| response.status);
+    let facts = endpoint.read_request(header(request, "content-type"), &body(request));
+    let response = line.get("response").filter(|response| !response.is_null());
+    let status = response.and_then(|response| response.get("status")).and_then(Value::as_u64);
+    let status = status.and_then(|status| u16::try_from(status).ok()).unwrap_or(200);
+    let reading = response.map(|response| read_answer(&endpoint, status, response, seed));
     let unreadable = facts.as_ref().err().map(|problem| format!("{problem:?}"));
+    let error = reading.as_ref().and_then(|reading| reading.error.as_ref());
     json!({
-        "id": line.id,
-        "request": request(&endpoint, &facts.unwrap_or_default()),
+        "id": id,
+        "request": facts_of(&endpoint, &facts.unwrap_or_default()),
         "usage": reading.as_ref().map(|reading| usage(&endpoint, reading)),
         "model": reading.as_ref().and_then(|reading| reading.model.clone()),
         "billable": endpoint.billable,
-        "error": reading.as_ref().and_then(|reading| reading.error.as_ref()).map(|error| {
-            json!({"type": error.kind, "code": error.code, "http_status": status})
-        }),
+        "error": error.map(|error| json!({"type": error.kind, "code": error.code, "http_status": status})),
         "incomplete": reading.as_ref().and_then(|reading| reading.shortfall).map(|reason| reason.as_str()),
         "unreadable": unreadable,
     })
 }
 
-fn request(endpoint: &Endpoint, facts: &RequestFacts) -> Value {
+fn facts_of(endpoint: &Endpoint, facts: &RequestFacts) -> Value {
     json!({
         "provider": endpoint.provider.slug(),
         "otel_provider": endpoint.provider.otel_name(),
@@ -132,15 +101,15 @@ fn usage(endpoint: &Endpoint, reading: &Reading) -> Value {
     })
 }
 
-fn read_answer(endpoint: &Endpoint, response: &Response, seed: Option<u64>) -> Reading {
-    let mut reader = UsageReader::new(endpoint, response.status);
-    for (name, value) in &response.headers {
+fn read_answer(endpoint: &Endpoint, status: u16, response: &Value, seed: Option<u64>) -> Reading {
+    let mut reader = UsageReader::new(endpoint, status);
+    for (name, value) in response.get("headers").and_then(Value::as_object).into_iter().flatten() {
         // Recorded bodies are decoded already.
         if let (Some(value), false) = (text(value), name.eq_ignore_ascii_case("content-encoding")) {
             reader.header(&name.to_ascii_lowercase(), value);
         }
     }
-    let body = bytes(response.body.as_deref(), response.body_b64.as_deref());
+    let body = body(response);
     let mut rest = body.as_slice();
     let mut random = seed.map(|seed| Random(seed ^ 0x9E37_79B9_7F4A_7C15));
     while !rest.is_empty() {
@@ -174,7 +143,8 @@ fn split_url(url: &str) -> (&str, &str) {
     }
 }
 
-fn header<'a>(headers: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
+fn header<'a>(message: &'a Value, name: &str) -> Option<&'a str> {
+    let headers = message.get("headers")?.as_object()?;
     headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).and_then(|(_, value)| text(value))
 }
 
@@ -183,14 +153,16 @@ fn text(value: &Value) -> Option<&str> {
     value.as_str().or_else(|| value.as_array().and_then(|values| values.first()).and_then(Value::as_str))
 }
 
-fn bytes(plain: Option<&str>, base64: Option<&str>) -> Vec<u8> {
-    match (plain, base64) {
-        (Some(plain), _) => plain.as_bytes().to_vec(),
-        (None, Some(encoded)) => {
-            let mut decoded = Vec::new();
-            Base64::default().decode(encoded.as_bytes(), &mut decoded);
-            decoded
-        }
-        (None, None) => Vec::new(),
+fn text_at<'a>(object: &'a Value, key: &str) -> &'a str {
+    object.get(key).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// The body of a message, as text or as base64.
+fn body(message: &Value) -> Vec<u8> {
+    if let Some(plain) = message.get("body").and_then(Value::as_str) {
+        return plain.as_bytes().to_vec();
     }
+    let mut decoded = Vec::new();
+    Base64::default().decode(text_at(message, "body_b64").as_bytes(), &mut decoded);
+    decoded
 }
