@@ -40,14 +40,14 @@ pub mod window;
 pub mod attribution;
 pub mod cost;
 pub mod ledger;
-//pub mod provider;
+pub mod provider;
 
 // Layer 3: what came of it, and how it is told.
 pub mod reconciliation;
 pub mod telemetry;
 
 // Layer 4: the only orchestrator.
-//pub mod exchange;
+pub mod exchange;
 
 // Layer 5: the edge towards Envoy. Natively it does not exist, so nothing above can name a host.
 #[cfg(target_family = "wasm")]

@@ -1,0 +1,37 @@
+//! `genops`: what an operator runs beside the filter, with the filter's own code.
+
+mod read;
+
+use std::process::ExitCode;
+
+const USAGE: &str = "usage: genops <command>
+
+commands:
+  read FILE|- [--chunks SEED]   show what the filter reads of recorded exchanges, one JSON line each
+";
+
+fn main() -> ExitCode {
+    let mut arguments = lexopt::Parser::from_env();
+    let command = match arguments.next() {
+        Ok(Some(lexopt::Arg::Value(command))) => command,
+        Ok(Some(lexopt::Arg::Short('h') | lexopt::Arg::Long("help"))) => {
+            print!("{USAGE}");
+            return ExitCode::SUCCESS;
+        }
+        Ok(_) => return fail(USAGE),
+        Err(error) => return fail(&format!("genops: {error}\n{USAGE}")),
+    };
+    let result = match command.to_str() {
+        Some("read") => read::run(arguments),
+        _ => return fail(USAGE),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(&format!("genops: {error}\n")),
+    }
+}
+
+fn fail(message: &str) -> ExitCode {
+    eprint!("{message}");
+    ExitCode::FAILURE
+}

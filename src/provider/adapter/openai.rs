@@ -1,0 +1,202 @@
+//! OpenAI's APIs and everything compatible with them.
+//!
+//! `cached`, `cache_write` are parts of the input and `reasoning` of the output, with three known exceptions that the
+//! total gives away: xAI counts reasoning beside the output, Mistral counts audio beside the input, and Gemini hides
+//! its thinking.
+
+use crate::provider::answer::field::{AnswerField as A, AnswerShape, Merge};
+use crate::provider::answer::figures::{Figure, Figures};
+use crate::provider::endpoint::Provider;
+use crate::provider::json::meter::Mode::{Content, Schema};
+use crate::provider::json::{Node, leaf, measure, node};
+use crate::provider::request::field::{RequestField as R, RequestShape};
+use crate::usage::Usage;
+
+const STREAM_OPTIONS: Node<R> =
+    node("stream_options", &[leaf("include_usage", R::IncludeUsage)]).announced(R::StreamOptions);
+
+/// `chat/completions`.
+pub(super) static CHAT: RequestShape = RequestShape::new(&[
+    leaf("model", R::Model),
+    leaf("models", R::FallbackModels),
+    leaf("stream", R::Stream),
+    STREAM_OPTIONS,
+    leaf("max_completion_tokens", R::Cap),
+    leaf("max_tokens", R::OlderCap),
+    leaf("n", R::Choices),
+    leaf("best_of", R::BestOf),
+    measure("messages", Content),
+    measure("tools", Schema),
+    measure("functions", Schema),
+    measure("response_format", Schema),
+    measure("documents", Content),
+    measure("prediction", Content),
+]);
+
+/// `completions`.
+pub(super) static COMPLETIONS: RequestShape = RequestShape::new(&[
+    leaf("model", R::Model),
+    leaf("models", R::FallbackModels),
+    leaf("stream", R::Stream),
+    STREAM_OPTIONS,
+    leaf("max_tokens", R::Cap),
+    leaf("n", R::Choices),
+    leaf("best_of", R::BestOf),
+    measure("prompt", Content),
+    measure("suffix", Content),
+    measure("messages", Content),
+]);
+
+/// `responses`.
+pub(super) static RESPONSES: RequestShape = RequestShape::new(&[
+    leaf("model", R::Model),
+    leaf("models", R::FallbackModels),
+    leaf("stream", R::Stream),
+    leaf("max_output_tokens", R::Cap),
+    measure("input", Content),
+    measure("instructions", Content),
+    measure("tools", Schema),
+    measure("text", Schema),
+]);
+
+/// `embeddings`, and other APIs of vectors and scores.
+pub(super) static EMBEDDINGS: RequestShape = RequestShape::new(&[
+    leaf("model", R::Model),
+    measure("input", Content),
+    measure("inputs", Content),
+    measure("query", Content),
+    measure("documents", Content),
+    measure("texts", Content),
+]);
+
+/// Images, speech, moderations and the rest.
+pub(super) static OTHER: RequestShape = RequestShape::new(&[
+    leaf("model", R::Model),
+    leaf("stream", R::Stream),
+    leaf("n", R::Choices),
+    leaf("max_completion_tokens", R::Cap),
+    measure("input", Content),
+    measure("prompt", Content),
+    measure("instructions", Content),
+    measure("additional_instructions", Content),
+    measure("additional_messages", Content),
+    measure("tools", Schema),
+]);
+
+const INPUT_DETAILS: &[Node<A>] = &[
+    leaf("cached_tokens", A::Figure(Figure::Cached)),
+    leaf("cache_write_tokens", A::Figure(Figure::CacheWrite)),
+    leaf("audio_tokens", A::Figure(Figure::AudioInput)),
+    leaf("image_tokens", A::Figure(Figure::ImageInput)),
+];
+
+const OUTPUT_DETAILS: &[Node<A>] = &[
+    leaf("reasoning_tokens", A::Figure(Figure::Reasoning)),
+    leaf("audio_tokens", A::Figure(Figure::AudioOutput)),
+];
+
+/// The usage object, under both generations of names.
+pub(super) const USAGE: &[Node<A>] = &[
+    leaf("prompt_tokens", A::Figure(Figure::Input)),
+    leaf("input_tokens", A::Figure(Figure::Input)),
+    leaf("completion_tokens", A::Figure(Figure::Output)),
+    leaf("output_tokens", A::Figure(Figure::Output)),
+    leaf("total_tokens", A::Figure(Figure::Total)),
+    leaf("cached_tokens", A::Figure(Figure::CachedAlias)),
+    leaf("num_cached_tokens", A::Figure(Figure::CachedAlias)),
+    leaf("prompt_cache_hit_tokens", A::Figure(Figure::CachedAlias)),
+    leaf("reasoning_tokens", A::Figure(Figure::Reasoning)),
+    node("prompt_tokens_details", INPUT_DETAILS),
+    node("input_tokens_details", INPUT_DETAILS),
+    node("input_token_details", INPUT_DETAILS),
+    node("completion_tokens_details", OUTPUT_DETAILS),
+    node("output_tokens_details", OUTPUT_DETAILS),
+    node("output_token_details", OUTPUT_DETAILS),
+];
+
+const ERROR: Node<A> =
+    node("error", &[leaf("type", A::ErrorKind), leaf("code", A::ErrorCode), leaf("status", A::ErrorKind)])
+        .announced(A::Error);
+
+const MESSAGE: &[Node<A>] = &[
+    measure("content", Content),
+    measure("reasoning_content", Content),
+    measure("reasoning", Content),
+    measure("refusal", Content),
+    measure("tool_calls", Schema),
+    measure("function_call", Schema),
+];
+
+/// Answers of everything but `responses`.
+pub(super) static ANSWER: AnswerShape = AnswerShape {
+    root: node(
+        "",
+        &[
+            leaf("model", A::Model),
+            node("usage", USAGE),
+            node("x_groq", &[node("usage", USAGE), ERROR]),
+            node("choices", &[measure("text", Content), node("delta", MESSAGE), node("message", MESSAGE)]),
+            leaf("type", A::Event),
+            ERROR,
+            leaf("code", A::FlatErrorKind),
+        ],
+    ),
+    merge: Merge::Replace,
+    normalise,
+    final_events: &[],
+};
+
+/// Answers of `responses`.
+pub(super) static RESPONSES_ANSWER: AnswerShape = AnswerShape {
+    root: node(
+        "",
+        &[
+            leaf("type", A::Event),
+            leaf("model", A::Model),
+            node("usage", USAGE),
+            measure("delta", Content),
+            node("response", &[leaf("model", A::Model), node("usage", USAGE), ERROR]),
+            node("output", &[measure("content", Content), measure("arguments", Schema)]),
+            ERROR,
+            leaf("code", A::FlatErrorKind),
+        ],
+    ),
+    merge: Merge::Replace,
+    normalise,
+    final_events: &["response.completed", "response.incomplete", "response.failed"],
+};
+
+/// What OpenAI's figures include.
+pub(super) fn normalise(figures: &Figures, provider: Provider) -> Usage {
+    let total = figures.get(Figure::Total);
+    let mut input = figures.get(Figure::Input);
+    let mut output = figures.get(Figure::Output);
+    let reasoning = figures.get(Figure::Reasoning);
+    let audio = figures.get(Figure::AudioInput);
+    let beyond = match (total, input) {
+        (Some(total), Some(input)) => total.saturating_sub(input.saturating_add(output.unwrap_or(0))),
+        _ => 0,
+    };
+    if beyond > 0 && matches!(provider, Provider::Gemini | Provider::VertexAi) {
+        output = output.map(|output| output.saturating_add(beyond));
+    } else if beyond > 0 && reasoning == Some(beyond) {
+        output = Some(output.unwrap_or(0).saturating_add(beyond));
+    } else if beyond > 0 && audio == Some(beyond) {
+        input = input.map(|input| input.saturating_add(beyond));
+    }
+    if input.is_none() && output.is_none() {
+        input = total;
+    }
+    Usage {
+        input_tokens: input,
+        output_tokens: output,
+        cached_input_tokens: figures.get(Figure::Cached).or(figures.get(Figure::CachedAlias)),
+        cache_write_tokens: figures.get(Figure::CacheWrite),
+        reasoning_tokens: reasoning,
+        audio_input_tokens: audio,
+        audio_output_tokens: figures.get(Figure::AudioOutput),
+        image_input_tokens: figures.get(Figure::ImageInput),
+        total_tokens: total,
+        ..Usage::default()
+    }
+}

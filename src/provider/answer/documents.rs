@@ -1,0 +1,204 @@
+//! A sequence of JSON documents, as some framing delivers it: read, and combined by the API's rule.
+
+use super::document::Document;
+use super::field::{AnswerField, AnswerShape, Merge};
+use super::figures::{Figure, Figures};
+use crate::provider::framing::Payload;
+use crate::provider::json::scratch::Scratch;
+use crate::provider::json::{Matcher, Tokenizer};
+
+/// What comes next in a payload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum At {
+    /// A document, or white space before it.
+    Start,
+    Document,
+    /// Something that is no document, up to the end of the line or event.
+    Skipped,
+    /// The rest of an unreadable event.
+    Malformed,
+}
+
+/// Reads documents and keeps the figures that count.
+#[derive(Debug)]
+pub(crate) struct Documents {
+    shape: &'static AnswerShape,
+    tokenizer: Tokenizer,
+    matcher: Matcher<AnswerField>,
+    pub(crate) document: Document,
+    /// What counts so far.
+    pub(crate) figures: Figures,
+    at: At,
+    /// A document that cannot be read was met.
+    pub(crate) malformed: bool,
+    /// Documents read to their end.
+    pub(crate) count: u64,
+    /// The stream said that it is over.
+    pub(crate) done: bool,
+    skipped: Scratch<8>,
+    /// Documents follow each other in a body of their own: an array's brackets and commas are between them.
+    pub(crate) in_sequence: bool,
+}
+
+impl Documents {
+    pub(crate) fn new(shape: &'static AnswerShape) -> Self {
+        Self {
+            shape,
+            tokenizer: Tokenizer::new(),
+            matcher: Matcher::new(&shape.root),
+            document: Document::new(shape.final_events),
+            figures: Figures::default(),
+            at: At::Start,
+            malformed: false,
+            count: 0,
+            done: false,
+            skipped: Scratch::new(),
+            in_sequence: false,
+        }
+    }
+
+    /// Bytes of output text so far.
+    pub(crate) const fn output_text_bytes(&self) -> u64 {
+        self.matcher.meter.size.text_bytes
+    }
+
+    /// The figures if the answer ended here, an unfinished document's included where nothing better is known.
+    pub(crate) fn best_known(&self) -> Figures {
+        let mut figures = self.figures;
+        if figures.is_empty() {
+            combine(&mut figures, &self.document.figures, self.shape.merge);
+        }
+        figures
+    }
+
+    /// The input ended: whether in the middle of a document.
+    pub(crate) fn finish(&mut self) -> bool {
+        if self.at != At::Document {
+            return false;
+        }
+        if self.tokenizer.finish(&mut self.matcher.with(&mut self.document)).is_err() {
+            return true;
+        }
+        self.end_document();
+        false
+    }
+
+    fn end_document(&mut self) {
+        let stated = self.document.end();
+        combine(&mut self.figures, &stated, self.shape.merge);
+        self.count = self.count.saturating_add(1);
+        self.restart();
+    }
+
+    fn restart(&mut self) {
+        self.tokenizer.reset();
+        self.matcher.reset();
+        self.at = At::Start;
+    }
+
+    /// White space is passed over; an object begins a document; anything else is not one.
+    fn start<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
+        let begins =
+            |b: &u8| !(b.is_ascii_whitespace() || self.in_sequence && matches!(b, b'[' | b',' | b']'));
+        let Some(bytes) = bytes.iter().position(begins).and_then(|begin| bytes.get(begin..)) else {
+            return &[];
+        };
+        match bytes.first() {
+            Some(b'{') => self.at = At::Document,
+            _ => {
+                self.skipped.clear();
+                self.at = At::Skipped;
+            }
+        }
+        bytes
+    }
+
+    fn read<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
+        match self.tokenizer.feed(bytes, &mut self.matcher.with(&mut self.document)) {
+            Ok(taken) => {
+                if self.tokenizer.is_done() {
+                    self.end_document();
+                }
+                bytes.get(taken..).unwrap_or_default()
+            }
+            Err(_) => {
+                self.malformed = true;
+                self.at = At::Malformed;
+                &[]
+            }
+        }
+    }
+}
+
+impl Payload for Documents {
+    fn bytes(&mut self, bytes: &[u8]) {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            rest = match self.at {
+                At::Start => self.start(rest),
+                At::Document => self.read(rest),
+                At::Skipped => {
+                    self.skipped.push(rest);
+                    &[]
+                }
+                At::Malformed => &[],
+            };
+        }
+    }
+
+    fn line_end(&mut self) {
+        match self.at {
+            At::Skipped => {
+                self.done |= self.skipped.whole().is_some_and(|text| text.trim_ascii() == b"[DONE]");
+                self.at = At::Start;
+            }
+            // The lines of an event are joined by line feeds.
+            At::Document => _ = self.read(b"\n"),
+            At::Start | At::Malformed => {}
+        }
+    }
+
+    fn boundary(&mut self) {
+        self.line_end();
+        if self.at == At::Document {
+            self.malformed = true;
+        }
+        if self.at != At::Start {
+            _ = self.document.end();
+            self.restart();
+        }
+    }
+
+    fn error(&mut self) {
+        self.document.fail();
+    }
+}
+
+/// Combines what a document states with what counts so far.
+fn combine(figures: &mut Figures, stated: &Figures, merge: Merge) {
+    if stated.is_empty() {
+        return;
+    }
+    match merge {
+        // A statement without a total does not replace one with it: Gemini's last chunk may omit most.
+        Merge::Replace if stated.get(Figure::Total).is_some() || figures.get(Figure::Total).is_none() => {
+            let metered = *figures;
+            *figures = *stated;
+            keep_metered(figures, &metered);
+        }
+        Merge::Replace => {}
+        Merge::LastOfEach => figures.take_from(stated, |_, new| new),
+        Merge::LargestOfEach => figures.take_from(stated, u64::max),
+    }
+}
+
+/// Figures of headers and frames are stated once, beside the documents.
+fn keep_metered(figures: &mut Figures, before: &Figures) {
+    for figure in
+        [Figure::MeteredInput, Figure::MeteredOutput, Figure::MeteredCached, Figure::MeteredCacheWrite]
+    {
+        if let (None, Some(value)) = (figures.get(figure), before.get(figure)) {
+            figures.set(figure, value);
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! The reader that the exchange drives: headers, then chunks, then the end.
+
+use super::document::header_figure;
+use super::documents::Documents;
+use super::reading::{Reading, Shortfall};
+use crate::provider::endpoint::{Endpoint, Provider};
+use crate::provider::framing::{Payload, Sse};
+use crate::usage::Usage;
+
+/// How the body is framed, as its first bytes show: content types lie, or are missing.
+#[derive(Debug)]
+enum Framing {
+    /// Nothing but white space came.
+    Unknown,
+    /// One JSON document, several, or an array of them.
+    Documents,
+    Sse(Sse),
+    /// Nothing that usage can be read from.
+    Opaque,
+}
+
+/// Reads one answer as it passes.
+#[derive(Debug)]
+pub struct UsageReader {
+    provider: Provider,
+    normalise: fn(&super::figures::Figures, Provider) -> Usage,
+    has_final_events: bool,
+    status: u16,
+    framing: Framing,
+    encoded: bool,
+    documents: Documents,
+}
+
+impl UsageReader {
+    /// Before an answer with this status.
+    pub fn new(endpoint: &Endpoint, status: u16) -> Self {
+        let shape = endpoint.api.answer();
+        Self {
+            provider: endpoint.provider,
+            normalise: shape.normalise,
+            has_final_events: !shape.final_events.is_empty(),
+            status,
+            framing: Framing::Unknown,
+            encoded: false,
+            documents: Documents::new(shape),
+        }
+    }
+
+    /// Takes a response header, its name in lower case. Those that say nothing of usage are ignored.
+    pub fn header(&mut self, name: &str, value: &str) {
+        match name {
+            "content-type" if is_binary(value) => self.framing = Framing::Opaque,
+            "content-encoding" => self.encoded = !matches!(value.trim(), "" | "identity"),
+            name => {
+                if let (Some(figure), Ok(value)) = (header_figure(name), value.trim().parse()) {
+                    self.documents.figures.set(figure, value);
+                }
+            }
+        }
+    }
+
+    /// Takes the next bytes of the body.
+    pub fn feed(&mut self, chunk: &[u8]) {
+        if self.encoded {
+            return;
+        }
+        let mut chunk = chunk;
+        if matches!(self.framing, Framing::Unknown) {
+            chunk = chunk.trim_ascii_start();
+            let Some(first) = chunk.first() else { return };
+            self.framing = sniff(*first);
+            self.documents.in_sequence = matches!(self.framing, Framing::Documents);
+        }
+        match &mut self.framing {
+            Framing::Documents => self.documents.bytes(chunk),
+            Framing::Sse(sse) => sse.feed(chunk, &mut self.documents),
+            Framing::Unknown | Framing::Opaque => {}
+        }
+    }
+
+    /// What would be read if the answer ended here: for publishing progress.
+    pub fn best_known(&self) -> Usage {
+        (self.normalise)(&self.documents.best_known(), self.provider)
+    }
+
+    /// Bytes of output text that have passed.
+    pub fn output_text_bytes(&self) -> u64 {
+        self.documents.output_text_bytes()
+    }
+
+    /// The answer ended; `ended_cleanly` unless the connection broke or the exchange was abandoned.
+    pub fn finish(mut self, ended_cleanly: bool) -> Reading {
+        if let Framing::Sse(sse) = &mut self.framing {
+            sse.finish(&mut self.documents);
+        }
+        let mid_document = self.documents.finish();
+        let usage = self.best_known();
+        let shortfall = self.shortfall(&usage, mid_document, ended_cleanly);
+        if self.status >= 400 {
+            self.documents.document.fail();
+        }
+        Reading {
+            usage,
+            shortfall,
+            output_text_bytes: self.documents.output_text_bytes(),
+            events: self.documents.count,
+            streamed: matches!(self.framing, Framing::Sse(_)),
+            model: self.documents.document.model,
+            error: self.documents.document.error,
+        }
+    }
+
+    fn shortfall(&self, usage: &Usage, mid_document: bool, ended_cleanly: bool) -> Option<Shortfall> {
+        let said_so = self.documents.done || self.documents.document.is_final;
+        let is_final = match (&self.framing, self.has_final_events) {
+            (Framing::Sse(_), true) => self.documents.document.is_final,
+            _ => ended_cleanly || said_so,
+        };
+        if self.encoded {
+            Some(Shortfall::Encoded)
+        } else if self.documents.malformed && usage.is_empty() {
+            Some(Shortfall::Malformed)
+        } else if mid_document || !is_final {
+            Some(Shortfall::CutShort)
+        } else if usage.is_empty() {
+            Some(Shortfall::NotStated)
+        } else {
+            None
+        }
+    }
+}
+
+/// The framing that a body with this first byte has.
+const fn sniff(first: u8) -> Framing {
+    match first {
+        b'{' | b'[' => Framing::Documents,
+        b':' | b'a'..=b'z' => Framing::Sse(Sse::new()),
+        _ => Framing::Opaque,
+    }
+}
+
+/// Whether a content type is none that could state usage.
+fn is_binary(content_type: &str) -> bool {
+    let media = content_type.trim_start();
+    ["audio/", "image/", "video/"]
+        .iter()
+        .any(|kind| media.get(..kind.len()).is_some_and(|start| start.eq_ignore_ascii_case(kind)))
+}

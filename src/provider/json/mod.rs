@@ -1,0 +1,16 @@
+//! JSON as it streams past: one push tokenizer, and a matcher that picks the governed fields out of it.
+//!
+//! Knows syntax and paths, no provider. Invariants: nothing is buffered beyond small bounded scratch space, whatever
+//! the document's size; the events of a document do not depend on how it was cut into chunks; what one parser could
+//! read differently from another (duplicate governed keys, byte order marks, trailing bytes) is left to no chance.
+
+pub(crate) mod matcher;
+pub(crate) mod meter;
+mod scalar;
+pub(crate) mod scratch;
+pub(crate) mod tokenizer;
+
+pub(crate) use matcher::{Matcher, Node, Visitor, leaf, measure, node};
+pub(crate) use scalar::{Scalar, whole_number};
+pub use tokenizer::Malformed;
+pub(crate) use tokenizer::{Container, Span, Tokenizer};

@@ -1,0 +1,442 @@
+//! The push tokenizer: bytes in, in chunks of any size; events out.
+//!
+//! A state machine over bytes. Strings, which are most of any body, are skipped by SIMD search for the next quote or
+//! backslash and handed on as raw runs. Stops right after the document's last byte, so that sequences of documents
+//! (NDJSON, event payloads) need no framing of their own.
+
+use super::scalar::{Scalar, is_scalar_byte};
+use super::scratch::Scratch;
+
+/// Containers may nest this deep; no provider's own documents come near it.
+const MAX_DEPTH: u8 = 127;
+/// Keys and scalars longer than this match nothing that is governed.
+pub(super) const SCRATCH: usize = 96;
+
+/// A span of bytes, counted from the document's first fed byte.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Span {
+    /// The first byte.
+    pub start: usize,
+    /// The byte after the last.
+    pub end: usize,
+}
+
+/// The two containers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Container {
+    /// `{ … }`
+    Object,
+    /// `[ … ]`
+    Array,
+}
+
+/// Why bytes are no JSON document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Malformed {
+    /// A byte that no document has here (a byte order mark and trailing bytes are such).
+    Unexpected {
+        /// Where, from the first fed byte.
+        at: usize,
+    },
+    /// Containers nested deeper than any provider's.
+    TooDeep,
+    /// The document ended in the middle.
+    Truncated,
+}
+
+/// Receives a document's events, in order.
+pub(crate) trait Sink {
+    /// A container opens at `at`.
+    fn begin(&mut self, container: Container, at: usize);
+    /// A container closes; `at` is its closing byte.
+    fn end(&mut self, container: Container, at: usize);
+    /// Whether the key about to be read matters; unwanted keys are skipped, not decoded.
+    fn wants_key(&self) -> bool;
+    /// A decoded key; `None` when it is too long to be governed. Only when wanted.
+    fn key(&mut self, key: Option<&[u8]>);
+    /// A string value begins; whether its parts matter.
+    fn wants_string(&mut self) -> bool;
+    /// A decoded run of the string value. Only when wanted.
+    fn string_part(&mut self, part: &[u8]);
+    /// The string value ended; the span includes its quotes.
+    fn string_end(&mut self, span: Span);
+    /// A number or literal; `None` for a number too long to be a figure.
+    fn scalar(&mut self, scalar: Option<Scalar<'_>>, span: Span);
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// A value must come.
+    Value,
+    /// After `[`: a value, or the end.
+    FirstElement,
+    /// After `{`: a key, or the end.
+    FirstKey,
+    /// After a comma in an object: a key.
+    Key,
+    Colon,
+    /// After a value in a container.
+    Comma,
+    Str,
+    Escape,
+    Unicode,
+    Scalar,
+    Done,
+}
+
+/// The incremental tokenizer of one document.
+#[derive(Clone, Debug)]
+pub(crate) struct Tokenizer {
+    state: State,
+    depth: u8,
+    /// One bit per open container, the innermost lowest: 1 is an object.
+    objects: u128,
+    /// A key is being read, not a value.
+    in_key: bool,
+    /// The sink wants the string being read.
+    wanted: bool,
+    scratch: Scratch<SCRATCH>,
+    code_unit: u32,
+    code_digits: u8,
+    high_surrogate: Option<u32>,
+    /// Bytes of this document in earlier chunks.
+    consumed: usize,
+    token_start: usize,
+}
+
+impl Tokenizer {
+    /// Before a document.
+    pub(crate) const fn new() -> Self {
+        Self {
+            state: State::Value,
+            depth: 0,
+            objects: 0,
+            in_key: false,
+            wanted: false,
+            scratch: Scratch::new(),
+            code_unit: 0,
+            code_digits: 0,
+            high_surrogate: None,
+            consumed: 0,
+            token_start: 0,
+        }
+    }
+
+    /// Before the next document.
+    pub(crate) fn reset(&mut self) {
+        *self = Self::new();
+    }
+
+    /// Whether the document has ended.
+    pub(crate) fn is_done(&self) -> bool {
+        self.state == State::Done
+    }
+
+    /// Takes the next bytes. Returns how many belong to the document: all of them, unless it ended.
+    pub(crate) fn feed<S: Sink>(&mut self, chunk: &[u8], sink: &mut S) -> Result<usize, Malformed> {
+        let mut rest = chunk;
+        while !rest.is_empty() && self.state != State::Done {
+            let at = self.consumed.saturating_add(chunk.len().saturating_sub(rest.len()));
+            rest = match self.state {
+                State::Str => self.string(rest, at, sink),
+                State::Scalar => self.scalar(rest, at, sink)?,
+                State::Escape => self.escape(rest, at, sink)?,
+                State::Unicode => self.unicode(rest, at, sink)?,
+                _ => self.structure(rest, at, sink)?,
+            };
+        }
+        let taken = chunk.len().saturating_sub(rest.len());
+        self.consumed = self.consumed.saturating_add(taken);
+        Ok(taken)
+    }
+
+    /// The input ended. A number at the top level ends with it; anything else unfinished is truncated.
+    pub(crate) fn finish<S: Sink>(&mut self, sink: &mut S) -> Result<(), Malformed> {
+        if self.state == State::Scalar && self.depth == 0 {
+            self.end_scalar(&[], self.consumed, sink)?;
+        }
+        if self.is_done() { Ok(()) } else { Err(Malformed::Truncated) }
+    }
+
+    /// One byte between tokens, after any white space.
+    fn structure<'a, S: Sink>(
+        &mut self,
+        rest: &'a [u8],
+        at: usize,
+        sink: &mut S,
+    ) -> Result<&'a [u8], Malformed> {
+        let token = after_blanks(rest);
+        let Some((byte, tail)) = token.split_first() else { return Ok(token) };
+        let at = at.saturating_add(rest.len().saturating_sub(token.len()));
+        match (self.state, *byte) {
+            (State::Colon, b':') => self.state = State::Value,
+            (State::Comma, b',') => {
+                self.state = if self.in_object() { State::Key } else { State::Value };
+            }
+            (State::FirstKey, b'}') | (State::FirstElement, b']') => self.close(at, sink),
+            (State::Comma, b'}') if self.in_object() => self.close(at, sink),
+            (State::Comma, b']') if !self.in_object() => self.close(at, sink),
+            (State::FirstKey | State::Key, b'"') => {
+                self.begin_string(true, sink.wants_key(), at);
+            }
+            (State::Value | State::FirstElement, byte) => return self.value(byte, token, tail, at, sink),
+            _ => return Err(Malformed::Unexpected { at }),
+        }
+        Ok(tail)
+    }
+
+    fn value<'a, S: Sink>(
+        &mut self,
+        byte: u8,
+        token: &'a [u8],
+        tail: &'a [u8],
+        at: usize,
+        sink: &mut S,
+    ) -> Result<&'a [u8], Malformed> {
+        match byte {
+            b'"' => {
+                let wanted = sink.wants_string();
+                self.begin_string(false, wanted, at);
+            }
+            b'{' => self.open(Container::Object, at, sink)?,
+            b'[' => self.open(Container::Array, at, sink)?,
+            byte if is_scalar_byte(byte) => {
+                self.scratch.clear();
+                self.token_start = at;
+                self.state = State::Scalar;
+                // The first byte is read with the rest of the token.
+                return Ok(token);
+            }
+            _ => return Err(Malformed::Unexpected { at }),
+        }
+        Ok(tail)
+    }
+
+    const fn in_object(&self) -> bool {
+        self.objects & 1 == 1
+    }
+
+    fn open<S: Sink>(&mut self, container: Container, at: usize, sink: &mut S) -> Result<(), Malformed> {
+        if self.depth >= MAX_DEPTH {
+            return Err(Malformed::TooDeep);
+        }
+        self.depth = self.depth.saturating_add(1);
+        self.objects = (self.objects << 1) | u128::from(container == Container::Object);
+        self.state = match container {
+            Container::Object => State::FirstKey,
+            Container::Array => State::FirstElement,
+        };
+        sink.begin(container, at);
+        Ok(())
+    }
+
+    fn close<S: Sink>(&mut self, at: usize, sink: &mut S) {
+        let container = if self.in_object() { Container::Object } else { Container::Array };
+        self.depth = self.depth.saturating_sub(1);
+        self.objects >>= 1;
+        self.value_ended();
+        sink.end(container, at);
+    }
+
+    const fn value_ended(&mut self) {
+        self.state = if self.depth == 0 { State::Done } else { State::Comma };
+    }
+
+    fn begin_string(&mut self, is_key: bool, wanted: bool, at: usize) {
+        self.in_key = is_key;
+        self.wanted = wanted;
+        self.token_start = at;
+        self.high_surrogate = None;
+        self.scratch.clear();
+        self.state = State::Str;
+    }
+
+    /// A run of string bytes, up to its closing quote, an escape or the chunk's end.
+    fn string<'a, S: Sink>(&mut self, rest: &'a [u8], at: usize, sink: &mut S) -> &'a [u8] {
+        let end = quote_or_backslash(rest).unwrap_or(rest.len());
+        let (run, tail) = rest.split_at_checked(end).unwrap_or((rest, &[]));
+        match tail.split_first() {
+            Some((b'"', tail)) => {
+                self.end_string(run, at.saturating_add(end).saturating_add(1), sink);
+                tail
+            }
+            other => {
+                self.deliver(run, sink);
+                if other.is_some() {
+                    self.state = State::Escape;
+                }
+                other.map_or(&[], |(_, tail)| tail)
+            }
+        }
+    }
+
+    /// Hands on a decoded run of the string being read.
+    fn deliver<S: Sink>(&mut self, run: &[u8], sink: &mut S) {
+        if !self.wanted || run.is_empty() {
+            return;
+        }
+        if self.high_surrogate.take().is_some() {
+            self.deliver_decoded(REPLACEMENT, sink);
+        }
+        self.deliver_decoded(run, sink);
+    }
+
+    fn deliver_decoded<S: Sink>(&mut self, run: &[u8], sink: &mut S) {
+        if self.in_key { self.scratch.push(run) } else { sink.string_part(run) }
+    }
+
+    fn end_string<S: Sink>(&mut self, run: &[u8], end: usize, sink: &mut S) {
+        let in_one_piece = self.in_key && self.scratch.is_empty() && self.high_surrogate.is_none();
+        if !in_one_piece {
+            self.deliver(run, sink);
+            if self.high_surrogate.take().is_some() {
+                self.deliver_decoded(REPLACEMENT, sink);
+            }
+        }
+        if !self.in_key {
+            self.value_ended();
+            return sink.string_end(Span { start: self.token_start, end });
+        }
+        self.state = State::Colon;
+        if self.wanted {
+            let key = if in_one_piece { Some(run) } else { self.scratch.whole() };
+            // The same bound however the key was cut into chunks.
+            sink.key(key.filter(|key| key.len() <= SCRATCH));
+        }
+    }
+
+    /// The byte after a backslash.
+    fn escape<'a, S: Sink>(
+        &mut self,
+        rest: &'a [u8],
+        at: usize,
+        sink: &mut S,
+    ) -> Result<&'a [u8], Malformed> {
+        let Some((byte, tail)) = rest.split_first() else { return Ok(rest) };
+        self.state = State::Str;
+        let decoded: &[u8] = match byte {
+            b'n' => b"\n",
+            b't' => b"\t",
+            b'r' => b"\r",
+            b'"' => b"\"",
+            b'\\' => b"\\",
+            b'/' => b"/",
+            b'b' => b"\x08",
+            b'f' => b"\x0c",
+            b'u' => {
+                self.code_unit = 0;
+                self.code_digits = 0;
+                self.state = State::Unicode;
+                return Ok(tail);
+            }
+            _ => return Err(Malformed::Unexpected { at }),
+        };
+        self.deliver(decoded, sink);
+        Ok(tail)
+    }
+
+    /// One hexadecimal digit of `\uXXXX`.
+    fn unicode<'a, S: Sink>(
+        &mut self,
+        rest: &'a [u8],
+        at: usize,
+        sink: &mut S,
+    ) -> Result<&'a [u8], Malformed> {
+        let Some((byte, tail)) = rest.split_first() else { return Ok(rest) };
+        let digit = char::from(*byte).to_digit(16).ok_or(Malformed::Unexpected { at })?;
+        self.code_unit = (self.code_unit << 4) | digit;
+        self.code_digits = self.code_digits.saturating_add(1);
+        if self.code_digits == 4 {
+            self.state = State::Str;
+            self.end_code_unit(sink);
+        }
+        Ok(tail)
+    }
+
+    /// A UTF-16 code unit is complete: half of a pair waits for the other, a lone half is the replacement character.
+    fn end_code_unit<S: Sink>(&mut self, sink: &mut S) {
+        if !self.wanted {
+            return;
+        }
+        let unit = self.code_unit;
+        match (self.high_surrogate.take(), unit) {
+            (Some(high), 0xDC00..=0xDFFF) => {
+                let code = (high.saturating_sub(0xD800) << 10)
+                    .saturating_add(unit.saturating_sub(0xDC00))
+                    .saturating_add(0x1_0000);
+                self.deliver_code(code, sink);
+            }
+            (lone, unit) => {
+                if lone.is_some() {
+                    self.deliver_decoded(REPLACEMENT, sink);
+                }
+                match unit {
+                    0xD800..=0xDBFF => self.high_surrogate = Some(unit),
+                    unit => self.deliver_code(unit, sink),
+                }
+            }
+        }
+    }
+
+    fn deliver_code<S: Sink>(&mut self, code: u32, sink: &mut S) {
+        let character = char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER);
+        let mut bytes = [0; 4];
+        self.deliver_decoded(character.encode_utf8(&mut bytes).as_bytes(), sink);
+    }
+
+    /// A run of number or literal bytes.
+    fn scalar<'a, S: Sink>(
+        &mut self,
+        rest: &'a [u8],
+        at: usize,
+        sink: &mut S,
+    ) -> Result<&'a [u8], Malformed> {
+        let end = rest.iter().position(|b| !is_scalar_byte(*b));
+        let (run, tail) = rest.split_at_checked(end.unwrap_or(rest.len())).unwrap_or((rest, &[]));
+        if end.is_none() {
+            self.scratch.push(run);
+            return Ok(tail);
+        }
+        self.end_scalar(run, at.saturating_add(run.len()), sink)?;
+        Ok(tail)
+    }
+
+    fn end_scalar<S: Sink>(&mut self, run: &[u8], end: usize, sink: &mut S) -> Result<(), Malformed> {
+        let span = Span { start: self.token_start, end };
+        let raw = if self.scratch.is_empty() {
+            Some(run)
+        } else {
+            self.scratch.push(run);
+            self.scratch.whole()
+        };
+        let scalar = match raw {
+            // The same bound however the number was cut into chunks.
+            Some(raw) if raw.len() <= SCRATCH => {
+                Some(Scalar::read(raw).ok_or(Malformed::Unexpected { at: span.start })?)
+            }
+            _ => None,
+        };
+        sink.scalar(scalar, span);
+        self.value_ended();
+        Ok(())
+    }
+}
+
+/// JSON's white space, which is not ASCII's.
+fn after_blanks(bytes: &[u8]) -> &[u8] {
+    let blanks = bytes.iter().position(|b| !matches!(b, b' ' | b'\n' | b'\r' | b'\t'));
+    bytes.get(blanks.unwrap_or(bytes.len())..).unwrap_or_default()
+}
+
+const REPLACEMENT: &[u8] = "\u{FFFD}".as_bytes();
+
+/// Where the run ends. Short strings are the common case between long ones, and a vector search has its price.
+fn quote_or_backslash(bytes: &[u8]) -> Option<usize> {
+    const NEAR: usize = 12;
+    let near = bytes.get(..NEAR).unwrap_or(bytes);
+    if let Some(found) = near.iter().position(|b| matches!(b, b'"' | b'\\')) {
+        return Some(found);
+    }
+    let far = bytes.get(near.len()..)?;
+    memchr::memchr2(b'"', b'\\', far).map(|found| found.saturating_add(near.len()))
+}

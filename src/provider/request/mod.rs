@@ -1,0 +1,33 @@
+//! Reads the governed facts of a request body.
+//!
+//! One pass, no tree, no content kept. Strict where reading and meaning could part: a governed key that appears twice,
+//! or in another case (which Go's decoder accepts), or with a value of another type makes the request unreadable.
+
+pub(crate) mod field;
+mod multipart;
+mod reader;
+
+pub use reader::Unreadable;
+
+use super::endpoint::Endpoint;
+use crate::call::RequestFacts;
+
+impl Endpoint {
+    /// Reads a request's whole body. An empty body has no facts but the path's.
+    pub fn read_request(&self, content_type: Option<&str>, body: &[u8]) -> Result<RequestFacts, Unreadable> {
+        let shape = self.api.request();
+        let mut facts = match content_type.and_then(multipart::boundary) {
+            _ if body.is_empty() => RequestFacts::default(),
+            Some(boundary) => multipart::read(&boundary, body)?,
+            None => reader::read(shape, body)?,
+        };
+        if self.path_model.is_some() {
+            facts.model.clone_from(&self.path_model);
+        }
+        facts.stream = match self.path_stream {
+            Some(stream) => stream || (facts.stream && shape.body_can_stream),
+            None => facts.stream || (shape.streams_by_default && !facts.edits.states_stream),
+        };
+        Ok(facts)
+    }
+}
