@@ -61,7 +61,8 @@ fn attribute_rule(attribute: Attribute, section: Option<Section<'_>>) -> Attribu
         Some(_) => section.sections("sources").into_iter().filter_map(source).collect(),
     };
     let on_missing = on_missing(&section, attribute).unwrap_or(absent);
-    if sources.is_empty() && on_missing == OnMissing::Refuse {
+    let states_none = section.get("sources").is_some_and(|value| value.as_array().is_some_and(Vec::is_empty));
+    if states_none && on_missing == OnMissing::Refuse {
         section
             .problem("on_missing", "with no sources every call would be refused; add a source or a constant");
     }

@@ -1,0 +1,112 @@
+//! The root context: one per worker and configuration. Parses the configuration, ships events on each tick.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use proxy_wasm::hostcalls;
+use proxy_wasm::traits::{Context, HttpContext, RootContext};
+use proxy_wasm::types::ContextType;
+
+use super::http::Http;
+use super::perform::Outlets;
+use super::raw;
+use crate::config::{self, Config, Otlp};
+use crate::telemetry::metric::Metric;
+use crate::telemetry::queue::{Outcome, Queue};
+
+/// What the streams of one configuration share on one worker.
+pub(super) struct Shared {
+    pub(super) config: Rc<Config>,
+    pub(super) outlets: Outlets,
+}
+
+/// One configuration on one worker.
+#[derive(Default)]
+pub(super) struct Root {
+    shared: Option<Rc<Shared>>,
+}
+
+impl Root {
+    /// Replaces the configuration; on a problem the one before stays.
+    fn configure(&mut self) -> Result<(), String> {
+        let text = raw::buffer(raw::Buffer::PluginConfiguration, raw::WHOLE)
+            .map_err(|error| format!("the configuration cannot be read: host status {}", error.0))?;
+        let text = std::str::from_utf8(&text).map_err(|_| "the configuration is not UTF-8".to_owned())?;
+        let config = config::parse(text).map_err(|invalid| invalid.to_string())?;
+        let queue = config.telemetry.otlp.as_ref().map(|otlp| {
+            let period_ms = u32::try_from(otlp.flush_interval_ms).unwrap_or(u32::MAX);
+            if let Err(error) = raw::set_tick_period(period_ms) {
+                log::error!("genops: no tick, so no events: host status {}", error.0);
+            }
+            Queue::new(&config.telemetry.service_name, otlp)
+        });
+        let outlets = Outlets::new(queue);
+        self.shared = Some(Rc::new(Shared { config: Rc::new(config), outlets }));
+        Ok(())
+    }
+
+    fn with_queue(&self, act: impl FnOnce(&Otlp, &RefCell<Option<Queue>>)) {
+        if let Some(shared) = &self.shared
+            && let Some(otlp) = &shared.config.telemetry.otlp
+        {
+            act(otlp, &shared.outlets.queue);
+            shared.outlets.count(Metric::EventsDropped, shared.outlets.take_dropped());
+        }
+    }
+}
+
+impl Context for Root {
+    fn on_http_call_response(&mut self, token: u32, _headers: usize, _body: usize, _trailers: usize) {
+        let status = raw::with_headers(raw::Map::HttpCallResponseHeaders, |headers| {
+            headers.unique(":status").and_then(|status| status.parse().ok())
+        });
+        self.with_queue(|_, queue| {
+            if let Some(queue) = queue.borrow_mut().as_mut() {
+                queue.ended(token, Outcome::from_status(status));
+            }
+        });
+    }
+}
+
+impl RootContext for Root {
+    fn on_configure(&mut self, _size: usize) -> bool {
+        match self.configure() {
+            Ok(()) => true,
+            Err(problem) => {
+                log::error!("genops: configuration refused: {problem}");
+                false
+            }
+        }
+    }
+
+    fn on_tick(&mut self) {
+        self.with_queue(|otlp, queue| {
+            if let Some(queue) = queue.borrow_mut().as_mut() {
+                while queue.next_export(|body| dispatch(otlp, body)) {}
+            }
+        });
+    }
+
+    fn create_http_context(&self, _context_id: u32) -> Option<Box<dyn HttpContext>> {
+        Some(Box::new(Http::new(self.shared.clone())))
+    }
+
+    fn get_type(&self) -> Option<ContextType> {
+        Some(ContextType::HttpContext)
+    }
+}
+
+/// Sends one export; `None` when Envoy does not take it (unknown cluster, circuit breaker open).
+fn dispatch(otlp: &Otlp, body: &[u8]) -> Option<u32> {
+    let headers = vec![
+        (":method", "POST"),
+        (":path", otlp.path.as_str()),
+        (":authority", otlp.authority.as_str()),
+        (":scheme", "http"),
+        ("content-type", "application/x-protobuf"),
+    ];
+    let timeout = Duration::from_millis(otlp.timeout_ms);
+    let call = hostcalls::dispatch_http_call(&otlp.cluster, headers, Some(body), vec![], timeout);
+    call.map_err(|status| log::warn!("genops: events not sent to cluster {}: {status:?}", otlp.cluster)).ok()
+}

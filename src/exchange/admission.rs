@@ -1,0 +1,172 @@
+//! Between a readable request and its way upstream: estimate, reserve everywhere or nowhere, decide once.
+
+use super::State;
+use super::effects::Effects;
+use super::execution::{Execution, Governing};
+use super::refusal::{self, Ground};
+use super::request::Call;
+use crate::amount::Amount;
+use crate::budget::{Budget, Enforcement, Key};
+use crate::call::RequestFacts;
+use crate::config::{Config, FailMode};
+use crate::cost;
+use crate::decision::Decision;
+use crate::ledger::{self, Cause, Claim, Entry, LedgerError, Reserved, Shortage};
+use crate::ports::Ports;
+use crate::semconv::{ReasonCode, attribute};
+use crate::telemetry::Value;
+use crate::telemetry::event;
+use crate::telemetry::metric::Metric;
+use crate::timestamp::Timestamp;
+use crate::usage::Usage;
+
+/// What one budget is asked for.
+struct Demand<'c> {
+    budget: &'c std::sync::Arc<Budget>,
+    key: String,
+    amount: Amount,
+}
+
+/// Decides on a readable call.
+pub(super) fn admit(config: &Config, call: Call, facts: RequestFacts, ports: &dyn Ports) -> (State, Effects) {
+    let now = ports.now();
+    let estimate = cost::estimate(&facts, call.endpoint.operation, &config.estimation);
+    let (demands, unpriced) = demands(config, &call, &facts, &estimate);
+    if unpriced && config.failure.unpriced_model == FailMode::Refuse {
+        return refusal::refuse(&call, config, Ground::Unpriced(facts.model), now);
+    }
+    let claims: Vec<Claim<'_>> =
+        demands.iter().map(|d| Claim { budget: d.budget, key: &d.key, amount: d.amount }).collect();
+    let (reserved, failure) = match ledger::reserve_all(ports, now, &claims) {
+        Ok(reserved) => (reserved, None),
+        Err(refusal) => {
+            for reservation in refusal.stranded {
+                // A second try; what cannot be voided now expires.
+                let _ = ledger::void(ports, now, reservation);
+            }
+            match (refusal.cause, demands.get(refusal.claim)) {
+                (Cause::Short(shortage, balance), Some(demand)) => {
+                    let ground = Ground::Short {
+                        shortage,
+                        balance,
+                        budget: demand.budget.clone(),
+                        key: demand.key.clone(),
+                        asked: demand.amount,
+                    };
+                    return refusal::refuse(&call, config, ground, now);
+                }
+                (Cause::Failed(error), _) if config.failure.ledger_unavailable == FailMode::Refuse => {
+                    return refusal::refuse(&call, config, Ground::Ledger(error), now);
+                }
+                (Cause::Failed(error), _) => (Reserved::default(), Some(error)),
+                // A claim that was never made; the ledger's contract excludes it.
+                (Cause::Short(..), None) => (Reserved::default(), Some(LedgerError::Corrupt)),
+            }
+        }
+    };
+    let decision = decide(&reserved, failure, unpriced);
+    execute(config, call, facts, estimate, reserved, decision, now)
+}
+
+/// The amounts that apply to this call, and whether a money budget had to be left out for want of a price.
+fn demands<'c>(
+    config: &'c Config,
+    call: &Call,
+    facts: &RequestFacts,
+    estimate: &Usage,
+) -> (Vec<Demand<'c>>, bool) {
+    let mut unpriced = false;
+    let mut demands = Vec::with_capacity(config.budgets.len());
+    for budget in &config.budgets {
+        let value = |key| match key {
+            Key::Attribute(attribute) => call.awu.attribution().get(attribute),
+            Key::Model => facts.model.as_deref(),
+            Key::Provider => call.endpoint.provider.name(),
+        };
+        let Some(key) = budget.key(value) else { continue };
+        match cost::in_unit(estimate, budget.unit, &config.prices, facts.model.as_deref()) {
+            Ok(amount) => demands.push(Demand { budget, key, amount }),
+            Err(cost::Unpriced) => unpriced = true,
+        }
+    }
+    (demands, unpriced)
+}
+
+/// The one decision, after the ledger.
+fn decide(reserved: &Reserved, failure: Option<LedgerError>, unpriced: bool) -> Decision {
+    if failure.is_some() {
+        return Decision::Warning(ReasonCode::AccountingInvariantViolation);
+    }
+    let warns = |entry: &&Entry| entry.reservation.budget().enforcement == Enforcement::Warn;
+    let shortage = reserved.entries.iter().filter(warns).find_map(|entry| entry.shortage);
+    match shortage {
+        Some(shortage) => Decision::Warning(reason(shortage)),
+        None if unpriced => Decision::Warning(ReasonCode::ModelUnpriced),
+        None => Decision::Allowed,
+    }
+}
+
+/// The reason code of a shortage (§5.2).
+pub(super) const fn reason(shortage: Shortage) -> ReasonCode {
+    match shortage {
+        Shortage::Exceeded => ReasonCode::BudgetExceeded,
+        Shortage::Insufficient => ReasonCode::BudgetReservationFailed,
+    }
+}
+
+fn execute(
+    config: &Config,
+    call: Call,
+    facts: RequestFacts,
+    estimate: Usage,
+    reserved: Reserved,
+    decision: Decision,
+    now: Timestamp,
+) -> (State, Effects) {
+    let Call { awu, endpoint, edits, .. } = call;
+    let mut effects = Effects { request_headers: edits, awu: Some(awu.clone()), ..Effects::default() };
+    effects.count(Metric::PolicyEvaluation(decision));
+    effects.attributes.extend(event::decision(decision, None));
+    effects.attributes.extend(event::target(endpoint.provider.name(), facts.model.as_deref()));
+    let governing = reserved.entries.iter().min_by_key(|entry| entry.claim).map(Governing::of);
+    if let Some(governing) = &governing {
+        publish_reservation(&mut effects, governing);
+    }
+    if config.telemetry.otlp.is_some() {
+        let mut emit = |name, attributes| {
+            effects.events.push(event::Event { name, at: now, awu: awu.clone(), attributes });
+        };
+        emit(crate::semconv::event::POLICY_EVALUATED, event::decision(decision, None));
+        for entry in &reserved.entries {
+            emit(crate::semconv::event::BUDGET_RESERVATION, reservation_attributes(entry));
+        }
+    }
+    let reservations = reserved.entries.into_iter().map(|entry| entry.reservation).collect();
+    let execution = Execution::new(awu, decision, endpoint, facts, estimate, governing, reservations);
+    (State::Executing(Box::new(execution)), effects)
+}
+
+fn publish_reservation(effects: &mut Effects, governing: &Governing) {
+    let reserved = governing.amount.to_telemetry(governing.unit());
+    effects.attribute(attribute::ACCOUNTING_RESERVED, Value::Double(reserved));
+    effects.attribute(attribute::ACCOUNTING_UNIT, Value::text(governing.unit().as_str()));
+    effects.attribute(attribute::BUDGET_NAME, Value::text(&*governing.budget.name));
+    effects.attribute(attribute::BUDGET_REMAINING, Value::Double(governing.remaining()));
+    // A client that goes away before the answer leaves no callback in time for the span; this is what it will show.
+    effects.attribute(attribute::ACCOUNTING_ACTUAL, Value::Double(reserved));
+    effects.attribute(attribute::RECONCILIATION_COMPLETE, Value::Bool(false));
+}
+
+fn reservation_attributes(entry: &Entry) -> Vec<crate::telemetry::Attribute> {
+    let governing = Governing::of(entry);
+    let unit = governing.unit();
+    vec![
+        (attribute::ACCOUNTING_RESERVED, Value::Double(governing.amount.to_telemetry(unit))),
+        (attribute::ACCOUNTING_UNIT, Value::text(unit.as_str())),
+        (attribute::BUDGET_NAME, Value::text(&*governing.budget.name)),
+        (attribute::BUDGET_REMAINING, Value::Double(governing.remaining())),
+        (attribute::BUDGET_ALLOCATED, Value::Double(entry.balance.allocated.to_telemetry(unit))),
+        (attribute::BUDGET_CONSUMED, Value::Double(entry.balance.consumed.to_telemetry(unit))),
+        (attribute::BUDGET_PERIOD, Value::text(governing.budget.window.label(entry.balance.window_index))),
+    ]
+}

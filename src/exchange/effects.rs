@@ -1,0 +1,78 @@
+//! What the exchange wants done: values that the edge performs.
+
+use std::rc::Rc;
+
+use crate::awu::Awu;
+use crate::telemetry::event::Event;
+use crate::telemetry::metric::Metric;
+use crate::telemetry::{Attribute, Value};
+
+/// Everything one step wants done. The order of kinds does not matter; within a kind the order is kept.
+#[derive(Debug, Default)]
+pub struct Effects {
+    /// Whether and how the stream goes on.
+    pub flow: Flow,
+    /// Edits of the request's headers, before they go upstream.
+    pub request_headers: Vec<HeaderEdit>,
+    /// Edits of the answer's headers, before they go downstream.
+    pub response_headers: Vec<HeaderEdit>,
+    /// The AWU whose attributes the span is to carry from now on.
+    pub awu: Option<Rc<Awu>>,
+    /// Further span attributes; an empty text takes one away.
+    pub attributes: Vec<Attribute>,
+    /// Events for the collector.
+    pub events: Vec<Event>,
+    /// Counters to raise.
+    pub counts: Vec<(Metric, u64)>,
+}
+
+impl Effects {
+    /// Effects that only say how the stream goes on.
+    pub(super) fn flow(flow: Flow) -> Self {
+        Self { flow, ..Self::default() }
+    }
+
+    /// Adds a span attribute.
+    pub(super) fn attribute(&mut self, name: &'static str, value: impl Into<Value>) {
+        self.attributes.push((name, value.into()));
+    }
+
+    /// Raises a counter by one.
+    pub(super) fn count(&mut self, metric: Metric) {
+        self.counts.push((metric, 1));
+    }
+}
+
+/// How the stream goes on.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub enum Flow {
+    /// On its way.
+    #[default]
+    Continue,
+    /// Held until a later event.
+    Hold,
+    /// Answered here; the upstream never sees it.
+    Reply(Box<LocalReply>),
+}
+
+/// An answer in the upstream's stead.
+#[derive(Debug, PartialEq, Eq)]
+pub struct LocalReply {
+    /// The HTTP status.
+    pub status: u16,
+    /// For `%RESPONSE_CODE_DETAILS%` in access logs; Envoy turns blanks into `_`.
+    pub details: &'static str,
+    /// Headers beside the status.
+    pub headers: Vec<(&'static str, String)>,
+    /// The body, in the caller's own dialect.
+    pub body: Vec<u8>,
+}
+
+/// One edit of a header.
+#[derive(Debug, PartialEq, Eq)]
+pub enum HeaderEdit {
+    /// Set, replacing every earlier value.
+    Set(&'static str, String),
+    /// Remove every value.
+    Remove(String),
+}

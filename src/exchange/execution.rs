@@ -1,0 +1,311 @@
+//! From the way upstream to the answer's last byte: reads usage, publishes progress, knows when to settle.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use super::effects::{Effects, HeaderEdit};
+use super::settlement::{self, Consumed};
+use super::{Event, State, names};
+use crate::amount::{Amount, Display, Unit};
+use crate::awu::Awu;
+use crate::budget::Budget;
+use crate::call::RequestFacts;
+use crate::config::Config;
+use crate::cost;
+use crate::decision::Decision;
+use crate::headers::Headers;
+use crate::ledger::{Balance, Entry, Reservation};
+use crate::ports::Ports;
+use crate::provider::{Endpoint, UsageReader};
+use crate::telemetry::{Attribute, event};
+use crate::usage::{Completeness, Usage};
+
+/// An AWU on its way: reserved, let through, not settled.
+#[derive(Debug)]
+pub(super) struct Execution {
+    pub(super) awu: Rc<Awu>,
+    decision: Decision,
+    endpoint: Endpoint,
+    pub(super) model: Option<String>,
+    estimate: Usage,
+    pub(super) governing: Option<Governing>,
+    pub(super) reservations: Vec<Reservation>,
+    answer: Answer,
+}
+
+/// How far the answer has come.
+#[derive(Debug)]
+enum Answer {
+    /// Nothing of it was seen.
+    Awaited,
+    /// Its body is being read.
+    Reading {
+        reader: Box<UsageReader>,
+        status: u16,
+        /// What the span shows so far.
+        published: Usage,
+    },
+    /// Part of its body was lost on the way here.
+    Lost,
+}
+
+/// The reservation that `genops.accounting.*` reports: that of the first applicable budget as configured.
+#[derive(Clone, Debug)]
+pub(super) struct Governing {
+    pub(super) budget: Arc<Budget>,
+    pub(super) amount: Amount,
+    pub(super) balance: Balance,
+}
+
+impl Governing {
+    pub(super) fn of(entry: &Entry) -> Self {
+        let reservation = &entry.reservation;
+        Self { budget: reservation.budget().clone(), amount: reservation.amount(), balance: entry.balance }
+    }
+
+    pub(super) fn unit(&self) -> Unit {
+        self.budget.unit
+    }
+
+    /// What the budget had left after the reservation; negative when in debt.
+    pub(super) fn remaining(&self) -> f64 {
+        remaining(&self.balance, self.unit())
+    }
+}
+
+/// A balance's remainder as telemetry shows it; negative when in debt.
+pub(super) fn remaining(balance: &Balance, unit: Unit) -> f64 {
+    let remaining = balance.remaining();
+    let size = Amount::new(u64::try_from(remaining.unsigned_abs()).unwrap_or(u64::MAX)).to_telemetry(unit);
+    if remaining < 0 { -size } else { size }
+}
+
+impl Execution {
+    pub(super) fn new(
+        awu: Rc<Awu>,
+        decision: Decision,
+        endpoint: Endpoint,
+        facts: RequestFacts,
+        estimate: Usage,
+        governing: Option<Governing>,
+        reservations: Vec<Reservation>,
+    ) -> Self {
+        let model = facts.model;
+        Self { awu, decision, endpoint, model, estimate, governing, reservations, answer: Answer::Awaited }
+    }
+
+    /// Takes one event.
+    pub(super) fn step(
+        self: Box<Self>,
+        config: &Config,
+        event: Event<'_>,
+        ports: &dyn Ports,
+    ) -> (State, Effects) {
+        match event {
+            Event::ResponseHeaders { headers, end_of_stream } => {
+                self.answer_begins(config, headers, end_of_stream, ports)
+            }
+            Event::ResponseBody { chunk, end_of_stream } => {
+                self.answer_goes_on(config, chunk, end_of_stream, ports)
+            }
+            Event::ResponseBodyLost => self.answer_lost(),
+            Event::Done => self.abandoned(config, ports),
+            _ => (State::Executing(self), Effects::default()),
+        }
+    }
+
+    fn answer_begins(
+        mut self: Box<Self>,
+        config: &Config,
+        headers: Headers<'_>,
+        end_of_stream: bool,
+        ports: &dyn Ports,
+    ) -> (State, Effects) {
+        let mut edits = names::clean(headers);
+        edits.extend(self.report());
+        let status = headers.unique(":status").and_then(|text| text.parse().ok()).unwrap_or(0);
+        let consumed = match Origin::of(status, ports) {
+            Origin::Provider => {
+                self.answer = self.reading(status, headers);
+                if !end_of_stream {
+                    let effects = Effects { response_headers: edits, ..Effects::default() };
+                    return (State::Executing(self), effects);
+                }
+                self.consumed(config, true)
+            }
+            Origin::NeverSent => Consumed::Nothing,
+            Origin::Unknown => self.consumed(config, false),
+        };
+        let (state, mut effects) = settlement::settle(config, *self, consumed, ports);
+        effects.response_headers = edits;
+        (state, effects)
+    }
+
+    fn reading(&self, status: u16, headers: Headers<'_>) -> Answer {
+        let mut reader = Box::new(UsageReader::new(&self.endpoint, status));
+        for (name, value) in headers.iter() {
+            if let (Ok(name), Ok(value)) = (std::str::from_utf8(name), std::str::from_utf8(value)) {
+                reader.header(name, value);
+            }
+        }
+        Answer::Reading { reader, status, published: Usage::default() }
+    }
+
+    fn answer_goes_on(
+        mut self: Box<Self>,
+        config: &Config,
+        chunk: &[u8],
+        end_of_stream: bool,
+        ports: &dyn Ports,
+    ) -> (State, Effects) {
+        if let Answer::Reading { reader, .. } = &mut self.answer {
+            reader.feed(chunk);
+        }
+        if end_of_stream {
+            let consumed = self.consumed(config, true);
+            return settlement::settle(config, *self, consumed, ports);
+        }
+        let effects = self.progress(config);
+        (State::Executing(self), effects)
+    }
+
+    /// Keeps the span at the best known, since an aborted stream leaves no later chance.
+    fn progress(&mut self, config: &Config) -> Effects {
+        let mut effects = Effects::default();
+        let Answer::Reading { reader, status, published } = &mut self.answer else { return effects };
+        let stated = reader.best_known();
+        let known = best_known(&self.estimate, stated, *status, reader.output_text_bytes(), config);
+        if let Some(known) = known.filter(|known| known != published) {
+            *published = known;
+            settlement::publish(&mut effects, config, self, &Consumed::Used(known, Completeness::Incomplete));
+        }
+        effects
+    }
+
+    fn answer_lost(mut self: Box<Self>) -> (State, Effects) {
+        self.answer = Answer::Lost;
+        (State::Executing(self), Effects::default())
+    }
+
+    /// The exchange ended without the answer's last byte: the client left, the upstream broke, a timeout struck.
+    fn abandoned(mut self: Box<Self>, config: &Config, ports: &dyn Ports) -> (State, Effects) {
+        let never_sent = matches!(self.answer, Answer::Awaited) && upstream_address(ports).is_none();
+        let consumed = if never_sent { Consumed::Nothing } else { self.consumed(config, false) };
+        settlement::settle(config, *self, consumed, ports)
+    }
+
+    /// What was consumed, by all that was read.
+    fn consumed(&mut self, config: &Config, ended_cleanly: bool) -> Consumed {
+        match std::mem::replace(&mut self.answer, Answer::Lost) {
+            Answer::Awaited | Answer::Lost => Consumed::Assumed,
+            Answer::Reading { reader, status, .. } => {
+                let reading = reader.finish(ended_cleanly);
+                let completeness = reading.completeness();
+                if completeness == Completeness::Complete {
+                    return Consumed::Used(reading.usage, completeness);
+                }
+                // A refusal or failure that states no usage consumed nothing, and that is known.
+                if status >= 400 && reading.usage.is_empty() && ended_cleanly {
+                    return Consumed::Used(zero(), Completeness::Complete);
+                }
+                let text = reading.output_text_bytes;
+                best_known(&self.estimate, reading.usage, status, text, config)
+                    .map_or(Consumed::Assumed, |usage| Consumed::Used(usage, completeness))
+            }
+        }
+    }
+
+    /// Provider and model, as telemetry shows them.
+    pub(super) fn target(&self) -> impl Iterator<Item = Attribute> + use<> {
+        event::target(self.endpoint.provider.name(), self.model.as_deref())
+    }
+
+    /// The decision, as the caller sees it.
+    fn report(&self) -> Vec<HeaderEdit> {
+        let mut edits =
+            vec![HeaderEdit::Set(names::POLICY_RESULT, self.decision.result().as_str().to_owned())];
+        if let Some(code) = self.decision.reason_code() {
+            edits.push(HeaderEdit::Set(names::REASON_CODE, code.as_str().to_owned()));
+        }
+        edits.push(HeaderEdit::Set(names::AWU_ID, self.awu.id().as_str().to_owned()));
+        if let Some(governing) = &self.governing {
+            let unit = governing.unit();
+            let left = Amount::new(u64::try_from(governing.balance.remaining().max(0)).unwrap_or(u64::MAX));
+            edits.extend([
+                HeaderEdit::Set(names::RESERVED, Display(governing.amount, unit).to_string()),
+                HeaderEdit::Set(names::UNIT, unit.as_str().to_owned()),
+                HeaderEdit::Set(names::BUDGET_NAME, governing.budget.name.as_ref().to_owned()),
+                HeaderEdit::Set(names::BUDGET_REMAINING, Display(left, unit).to_string()),
+            ]);
+        }
+        edits
+    }
+}
+
+fn zero() -> Usage {
+    Usage { input_tokens: Some(0), output_tokens: Some(0), ..Usage::default() }
+}
+
+/// The best that is known of an answer that is not finished: what the provider stated, else the estimated input and
+/// the output text that has passed. `None` when nothing passed at all.
+fn best_known(
+    estimate: &Usage,
+    stated: Usage,
+    status: u16,
+    text_bytes: u64,
+    config: &Config,
+) -> Option<Usage> {
+    if status >= 400 {
+        return (!stated.is_empty()).then_some(stated);
+    }
+    if stated.is_empty() && text_bytes == 0 {
+        return None;
+    }
+    let counted = cost::tokens_of_text(text_bytes, &config.estimation);
+    Some(Usage {
+        input_tokens: stated.input_tokens.or(estimate.input_tokens),
+        output_tokens: Some(stated.output_tokens.unwrap_or(0).max(counted)),
+        total_tokens: None,
+        ..stated
+    })
+}
+
+/// Who wrote an answer, which says whether anything was consumed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Origin {
+    /// The provider.
+    Provider,
+    /// Envoy or a later filter, and the request never left.
+    NeverSent,
+    /// Envoy, after the request had left: a timeout or a reset.
+    Unknown,
+}
+
+impl Origin {
+    /// Asked of the host for failures alone: a success from elsewhere than the provider states no usage anyway.
+    fn of(status: u16, ports: &dyn Ports) -> Self {
+        if (1..400).contains(&status) {
+            return Self::Provider;
+        }
+        let details = ports.property(&["response", "code_details"]).unwrap_or_default();
+        let details = String::from_utf8_lossy(&details);
+        if details == "via_upstream" {
+            return Self::Provider;
+        }
+        let first_attempt = attempts(ports) <= 1;
+        let unconnected = ["connection_failure", "overflow"].iter().any(|word| details.contains(word));
+        if upstream_address(ports).is_none() || (unconnected && first_attempt) {
+            return Self::NeverSent;
+        }
+        Self::Unknown
+    }
+}
+
+fn attempts(ports: &dyn Ports) -> u64 {
+    let bytes = ports.property(&["upstream", "request_attempt_count"]).unwrap_or_default();
+    bytes.try_into().map_or(0, u64::from_le_bytes)
+}
+
+fn upstream_address(ports: &dyn Ports) -> Option<Vec<u8>> {
+    ports.property(&["upstream", "address"]).filter(|address| !address.is_empty())
+}

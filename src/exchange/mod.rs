@@ -1,0 +1,142 @@
+//! One governed HTTP exchange, from its first header to its last byte: the only orchestrator.
+//!
+//! Sans-IO: [`Exchange::step`] takes an event and the ports, and gives back effects. It decides in which order the parts
+//! are asked; what each part answers is theirs. Invariants: a request is held until it is decided; the [`Decision`] is
+//! made once, after the ledger; each AWU is settled at most once, and a call that is dropped without a callback leaves
+//! only reservations, which expire.
+//!
+//! [`Decision`]: crate::decision::Decision
+
+mod admission;
+mod effects;
+mod execution;
+mod names;
+mod refusal;
+mod request;
+mod settlement;
+
+use std::rc::Rc;
+
+pub use effects::{Effects, Flow, HeaderEdit, LocalReply};
+
+use crate::config::Config;
+use crate::headers::Headers;
+use crate::ports::Ports;
+use execution::Execution;
+use request::Call;
+use settlement::Unsettled;
+
+/// What happened to the exchange.
+#[derive(Clone, Copy, Debug)]
+pub enum Event<'a> {
+    /// The request's headers are there.
+    RequestHeaders {
+        /// The headers.
+        headers: Headers<'a>,
+        /// Whether no body follows.
+        end_of_stream: bool,
+    },
+    /// The request's body is there, whole.
+    RequestBody {
+        /// The whole body.
+        body: &'a [u8],
+    },
+    /// The request's body grew beyond [`Exchange::awaited_body_bytes`].
+    RequestTooLarge {
+        /// Its size so far.
+        bytes: usize,
+    },
+    /// The answer's headers are there, the upstream's or those of a local reply.
+    ResponseHeaders {
+        /// The headers.
+        headers: Headers<'a>,
+        /// Whether no body follows.
+        end_of_stream: bool,
+    },
+    /// Another piece of the answer's body.
+    ResponseBody {
+        /// The piece; boundaries are the network's.
+        chunk: &'a [u8],
+        /// Whether it is the last.
+        end_of_stream: bool,
+    },
+    /// A piece of the answer's body that the host could not hand over.
+    ResponseBodyLost,
+    /// The exchange is over, however it ended.
+    Done,
+}
+
+/// Where an exchange stands.
+#[derive(Debug)]
+enum State {
+    /// Nothing was seen yet.
+    New,
+    /// An AI call; it is held until its body is whole.
+    Collecting(Box<Call>),
+    /// Reserved and let through; its answer is awaited or being read.
+    Executing(Box<Execution>),
+    /// Settled in telemetry, while the ledger still owes some of it.
+    Settling(Vec<Unsettled>),
+    /// Not governed; only the header names that belong to the filter are kept clean.
+    Ungoverned,
+    /// Refused or settled: nothing is left to do.
+    Finished,
+}
+
+/// One HTTP exchange under one configuration.
+#[derive(Debug)]
+pub struct Exchange {
+    config: Rc<Config>,
+    state: State,
+}
+
+impl Exchange {
+    /// An exchange of which nothing was seen yet.
+    pub fn new(config: Rc<Config>) -> Self {
+        Self { config, state: State::New }
+    }
+
+    /// How large a request body may be that is being waited for; `None` when none is.
+    pub fn awaited_body_bytes(&self) -> Option<usize> {
+        matches!(self.state, State::Collecting(_)).then_some(self.config.max_request_bytes)
+    }
+
+    /// Whether the answer's headers matter.
+    pub fn reads_response_headers(&self) -> bool {
+        matches!(self.state, State::Executing(_) | State::Ungoverned | State::Collecting(_))
+    }
+
+    /// Whether the answer's body matters.
+    pub fn reads_response_body(&self) -> bool {
+        matches!(self.state, State::Executing(_))
+    }
+
+    /// Takes one event; events that mean nothing where the exchange stands change nothing.
+    pub fn step(&mut self, event: Event<'_>, ports: &dyn Ports) -> Effects {
+        let state = std::mem::replace(&mut self.state, State::Finished);
+        let (state, effects) = match (state, event) {
+            (State::New, Event::RequestHeaders { headers, end_of_stream }) => {
+                request::begin(&self.config, headers, end_of_stream, ports)
+            }
+            (State::Collecting(call), Event::RequestBody { body }) => {
+                request::read(&self.config, *call, body, ports)
+            }
+            (State::Collecting(call), Event::RequestTooLarge { bytes }) => {
+                request::too_large(&self.config, *call, bytes, ports)
+            }
+            // Answered before it was decided: by Envoy itself (413, timeout), or not at all.
+            (State::Collecting(_), Event::ResponseHeaders { .. } | Event::Done) => {
+                (State::Finished, Effects::default())
+            }
+            (State::Executing(execution), event) => execution.step(&self.config, event, ports),
+            (State::Settling(unsettled), Event::Done) => settlement::again(unsettled, ports),
+            (State::Ungoverned, Event::ResponseHeaders { headers, .. }) => {
+                let effects = Effects { response_headers: names::clean(headers), ..Effects::default() };
+                (State::Finished, effects)
+            }
+            (state, _) => (state, Effects::default()),
+        };
+        self.state = state;
+        effects
+    }
+}

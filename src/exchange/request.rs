@@ -1,0 +1,115 @@
+//! From the request's first header to its whole body: recognise, attribute, read.
+
+use std::rc::Rc;
+
+use super::State;
+use super::admission;
+use super::effects::{Effects, Flow, HeaderEdit};
+use super::names;
+use super::refusal::{self, Ground};
+use crate::attribution;
+use crate::awu::{Awu, AwuId, SpanContext};
+use crate::config::{Config, FailMode};
+use crate::headers::Headers;
+use crate::ports::Ports;
+use crate::provider::{self, Endpoint};
+use crate::telemetry::metric::Metric;
+
+/// A recognised AI call whose body is awaited. Its AWU exists and no longer changes.
+#[derive(Debug)]
+pub(super) struct Call {
+    pub(super) awu: Rc<Awu>,
+    pub(super) endpoint: Endpoint,
+    pub(super) content_type: Option<String>,
+    pub(super) edits: Vec<HeaderEdit>,
+}
+
+/// Takes the request's headers.
+pub(super) fn begin(
+    config: &Config,
+    headers: Headers<'_>,
+    end_of_stream: bool,
+    ports: &dyn Ports,
+) -> (State, Effects) {
+    let edits = names::clean_request(headers, config);
+    let recognised = recognise(headers).filter(|endpoint| endpoint.billable);
+    let Some(endpoint) = recognised else {
+        return match config.failure.unrecognised {
+            FailMode::Pass => pass(edits),
+            FailMode::Refuse => refusal::unrecognised(),
+        };
+    };
+    let resolved = attribution::resolve(&config.attribution, headers);
+    let span = headers.unique(names::TRACE).and_then(|value| SpanContext::parse(value.as_bytes()));
+    let id = || AwuId::from_random(ports.bits128().unwrap_or_default());
+    let awu = Rc::new(Awu::new(span, id, resolved.attribution, endpoint.operation));
+    let call = Call {
+        awu,
+        endpoint,
+        content_type: headers.unique("content-type").map(str::to_owned),
+        edits: narrow_encoding(headers, edits),
+    };
+    if let Some(missing) = resolved.missing {
+        return refusal::refuse(&call, config, Ground::AttributionMissing(missing), ports.now());
+    }
+    if encoded(headers) {
+        return unreadable(config, call, "its body has a content-encoding", ports);
+    }
+    if end_of_stream {
+        return unreadable(config, call, "it has no body", ports);
+    }
+    (State::Collecting(Box::new(call)), Effects::flow(Flow::Hold))
+}
+
+/// Takes the whole body.
+pub(super) fn read(config: &Config, call: Call, body: &[u8], ports: &dyn Ports) -> (State, Effects) {
+    match call.endpoint.read_request(call.content_type.as_deref(), body) {
+        Ok(facts) => admission::admit(config, call, facts, ports),
+        Err(problem) => unreadable(config, call, &format!("{problem:?}"), ports),
+    }
+}
+
+/// The body is larger than the configuration lets the filter hold.
+pub(super) fn too_large(config: &Config, call: Call, bytes: usize, ports: &dyn Ports) -> (State, Effects) {
+    let most = config.max_request_bytes;
+    unreadable(
+        config,
+        call,
+        &format!("its body of {bytes} bytes or more exceeds max_request_bytes {most}"),
+        ports,
+    )
+}
+
+fn recognise(headers: Headers<'_>) -> Option<Endpoint> {
+    let method = headers.unique(":method")?;
+    let authority = headers.unique(":authority").unwrap_or_default();
+    provider::recognise(method, authority, headers.unique(":path")?)
+}
+
+fn unreadable(config: &Config, call: Call, problem: &str, ports: &dyn Ports) -> (State, Effects) {
+    match config.failure.unreadable_request {
+        FailMode::Refuse => {
+            refusal::refuse(&call, config, Ground::Unreadable(problem.to_owned()), ports.now())
+        }
+        FailMode::Pass => pass(call.edits),
+    }
+}
+
+fn pass(edits: Vec<HeaderEdit>) -> (State, Effects) {
+    let mut effects = Effects { request_headers: edits, ..Effects::default() };
+    effects.count(Metric::Ungoverned);
+    (State::Ungoverned, effects)
+}
+
+/// The usage is read from plain bytes, so the provider is asked for plain bytes.
+fn narrow_encoding(headers: Headers<'_>, mut edits: Vec<HeaderEdit>) -> Vec<HeaderEdit> {
+    const ACCEPT_ENCODING: &str = "accept-encoding";
+    if headers.all(ACCEPT_ENCODING).any(|value| value != b"identity") {
+        edits.push(HeaderEdit::Set(ACCEPT_ENCODING, "identity".to_owned()));
+    }
+    edits
+}
+
+fn encoded(headers: Headers<'_>) -> bool {
+    headers.all("content-encoding").any(|value| !value.is_empty() && value != b"identity")
+}

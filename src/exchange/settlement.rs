@@ -1,0 +1,261 @@
+//! The end of an AWU: post or void every reservation, reconcile, report (§2.4, §3.3).
+
+use super::State;
+use super::effects::Effects;
+use super::execution::{Execution, remaining};
+use crate::amount::Amount;
+use crate::config::Config;
+use crate::cost;
+use crate::ledger::{self, Balance, Reservation, Settlement};
+use crate::ports::Ports;
+use crate::reconciliation::Reconciliation;
+use crate::semconv::{attribute, event};
+use crate::telemetry::event::Event;
+use crate::telemetry::metric::Metric;
+use crate::telemetry::{Attribute, Value};
+use crate::timestamp::Timestamp;
+use crate::usage::{Completeness, Usage};
+
+/// What an AWU consumed, as far as it is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Consumed {
+    /// It was never executed (§7.2.1).
+    Nothing,
+    /// These tokens.
+    Used(Usage, Completeness),
+    /// It was executed and left no trace: what was reserved is assumed to be spent.
+    Assumed,
+}
+
+/// A reservation that the ledger could not settle at once; `None` voids it.
+#[derive(Debug)]
+pub(super) struct Unsettled {
+    reservation: Reservation,
+    actual: Option<Amount>,
+}
+
+/// Settles everything and reports it.
+pub(super) fn settle(
+    config: &Config,
+    mut execution: Execution,
+    consumed: Consumed,
+    ports: &dyn Ports,
+) -> (State, Effects) {
+    let now = ports.now();
+    let mut effects = Effects::default();
+    let mut unsettled = Vec::new();
+    for reservation in std::mem::take(&mut execution.reservations) {
+        let actual = actual(config, &execution, &reservation, &consumed);
+        let budget = reservation.budget().clone();
+        let reserved = reservation.amount();
+        let settlement = resolve(reservation, actual, now, ports, &mut effects, &mut unsettled);
+        let balance = settlement.as_ref().and_then(|settlement| settlement.balance);
+        let governs =
+            execution.governing.as_ref().is_some_and(|governing| governing.budget.name == budget.name);
+        if let (true, Some(governing), Some(balance)) = (governs, &mut execution.governing, balance) {
+            governing.balance = balance;
+        }
+        let Some(actual) = actual else { continue };
+        let completeness = completeness(&consumed);
+        let reconciliation = Reconciliation { unit: budget.unit, reserved, actual, completeness };
+        if config.telemetry.otlp.is_some() {
+            let attributes = reconciled(&reconciliation, &budget.name, balance);
+            let awu = execution.awu.clone();
+            effects.events.push(Event { name: event::BUDGET_RECONCILIATION, at: now, awu, attributes });
+        }
+    }
+    publish(&mut effects, config, &execution, &consumed);
+    emit_cost(&mut effects, config, &execution, &consumed, now);
+    count(&mut effects, &consumed);
+    let state = if unsettled.is_empty() { State::Finished } else { State::Settling(unsettled) };
+    (state, effects)
+}
+
+/// Tries once more what could not be settled; what fails again expires.
+pub(super) fn again(unsettled: Vec<Unsettled>, ports: &dyn Ports) -> (State, Effects) {
+    let mut effects = Effects::default();
+    let mut failed = Vec::new();
+    for Unsettled { reservation, actual } in unsettled {
+        resolve(reservation, actual, ports.now(), ports, &mut effects, &mut failed);
+    }
+    for Unsettled { reservation, .. } in failed {
+        log::error!(
+            "genops: budget {} could not be settled; the reservation expires instead",
+            reservation.budget().name
+        );
+        effects.count(Metric::SettlementFailure);
+    }
+    (State::Finished, effects)
+}
+
+fn resolve(
+    reservation: Reservation,
+    actual: Option<Amount>,
+    now: Timestamp,
+    ports: &dyn Ports,
+    effects: &mut Effects,
+    unsettled: &mut Vec<Unsettled>,
+) -> Option<Settlement> {
+    let settled = match actual {
+        Some(actual) => ledger::post(ports, now, reservation, actual),
+        None => ledger::void(ports, now, reservation),
+    };
+    match settled {
+        Ok(settlement) => {
+            let expired = u64::from(settlement.notices.expired.reservations);
+            if expired > 0 {
+                effects.counts.push((Metric::Expired, expired));
+            }
+            Some(settlement)
+        }
+        Err(failed) => {
+            let ledger::Unsettled { error, reservation } = *failed;
+            log::warn!("genops: budget {} not settled yet: {error:?}", reservation.budget().name);
+            unsettled.push(Unsettled { reservation, actual });
+            None
+        }
+    }
+}
+
+/// What to post on one budget; `None` voids.
+fn actual(
+    config: &Config,
+    execution: &Execution,
+    reservation: &Reservation,
+    consumed: &Consumed,
+) -> Option<Amount> {
+    match consumed {
+        Consumed::Nothing => None,
+        Consumed::Assumed => Some(reservation.amount()),
+        Consumed::Used(usage, _) => {
+            let unit = reservation.budget().unit;
+            let amount = cost::in_unit(usage, unit, &config.prices, execution.model.as_deref());
+            // Priced when it was reserved, so a price is there; without one what was reserved stands.
+            Some(amount.unwrap_or_else(|cost::Unpriced| reservation.amount()))
+        }
+    }
+}
+
+const fn completeness(consumed: &Consumed) -> Completeness {
+    match consumed {
+        Consumed::Used(_, completeness) => *completeness,
+        Consumed::Nothing | Consumed::Assumed => Completeness::Incomplete,
+    }
+}
+
+/// Brings the span to what is known now.
+pub(super) fn publish(effects: &mut Effects, config: &Config, execution: &Execution, consumed: &Consumed) {
+    if let Some(governing) = &execution.governing {
+        let unit = governing.unit();
+        match consumed {
+            Consumed::Nothing => {
+                // Never executed: there is no actual (§7.1), and empty text takes an attribute off the span.
+                effects.attribute(attribute::ACCOUNTING_ACTUAL, "");
+                effects.attribute(attribute::RECONCILIATION_COMPLETE, "");
+            }
+            Consumed::Assumed | Consumed::Used(..) => {
+                let actual = match consumed {
+                    Consumed::Used(usage, _) => {
+                        cost::in_unit(usage, unit, &config.prices, execution.model.as_deref())
+                            .unwrap_or(governing.amount)
+                    }
+                    _ => governing.amount,
+                };
+                let completeness = completeness(consumed);
+                let reserved = governing.amount;
+                let reconciliation = Reconciliation { unit, reserved, actual, completeness };
+                effects.attributes.extend(outcome(&reconciliation));
+            }
+        }
+        effects.attribute(attribute::BUDGET_REMAINING, Value::Double(governing.remaining()));
+    }
+    if let Consumed::Used(usage, _) = consumed {
+        effects.attributes.extend(tokens(usage));
+        effects.attributes.extend(cost_attributes(config, execution, usage).into_iter().flatten());
+    }
+}
+
+/// What the span and the event say of a reconciliation beside what the reservation said.
+fn outcome(reconciliation: &Reconciliation) -> [Attribute; 3] {
+    [
+        (
+            attribute::ACCOUNTING_ACTUAL,
+            Value::Double(reconciliation.actual.to_telemetry(reconciliation.unit)),
+        ),
+        (attribute::RECONCILIATION_DELTA, Value::Double(reconciliation.delta())),
+        (
+            attribute::RECONCILIATION_COMPLETE,
+            Value::Bool(reconciliation.completeness == Completeness::Complete),
+        ),
+    ]
+}
+
+fn reconciled(reconciliation: &Reconciliation, budget: &str, balance: Option<Balance>) -> Vec<Attribute> {
+    let unit = reconciliation.unit;
+    let mut attributes = Vec::with_capacity(8);
+    attributes.extend(outcome(reconciliation));
+    attributes
+        .push((attribute::ACCOUNTING_RESERVED, Value::Double(reconciliation.reserved.to_telemetry(unit))));
+    attributes.push((attribute::ACCOUNTING_UNIT, Value::text(unit.as_str())));
+    attributes.push((attribute::BUDGET_NAME, Value::text(budget)));
+    if let Some(balance) = balance {
+        attributes.push((attribute::BUDGET_CONSUMED, Value::Double(balance.consumed.to_telemetry(unit))));
+        attributes.push((attribute::BUDGET_REMAINING, Value::Double(remaining(&balance, unit))));
+    }
+    attributes
+}
+
+fn tokens(usage: &Usage) -> impl Iterator<Item = Attribute> + use<> {
+    let figures = [
+        (attribute::TOKENS_INPUT, usage.input_tokens),
+        (attribute::TOKENS_OUTPUT, usage.output_tokens),
+        (attribute::TOKENS_TOTAL, usage.total()),
+    ];
+    figures.into_iter().filter_map(|(name, figure)| Some((name, Value::count(figure?))))
+}
+
+/// The cost in the first currency that the model has a price in.
+fn cost_attributes(config: &Config, execution: &Execution, usage: &Usage) -> Option<[Attribute; 2]> {
+    let price = cost::price_of(&config.prices, execution.model.as_deref()?, None)?;
+    let unit = crate::amount::Unit::Money(price.currency);
+    let total = cost::amount(usage, unit, Some(price)).ok()?;
+    Some([
+        (attribute::COST_TOTAL, Value::Double(total.to_telemetry(unit))),
+        (attribute::COST_CURRENCY, Value::text(unit.as_str())),
+    ])
+}
+
+fn emit_cost(
+    effects: &mut Effects,
+    config: &Config,
+    execution: &Execution,
+    consumed: &Consumed,
+    now: Timestamp,
+) {
+    if config.telemetry.otlp.is_none() {
+        return;
+    }
+    let Consumed::Used(usage, _) = consumed else { return };
+    let Some(total) = cost_attributes(config, execution, usage) else { return };
+    let mut attributes: Vec<Attribute> = total.into_iter().chain(tokens(usage)).collect();
+    attributes.extend(execution.target());
+    effects.events.push(Event {
+        name: event::COST_CALCULATED,
+        at: now,
+        awu: execution.awu.clone(),
+        attributes,
+    });
+}
+
+fn count(effects: &mut Effects, consumed: &Consumed) {
+    match consumed {
+        Consumed::Nothing => effects.count(Metric::Voided),
+        Consumed::Assumed | Consumed::Used(..) => {
+            effects.count(Metric::Reconciliation(completeness(consumed)))
+        }
+    }
+    if let Consumed::Used(usage, _) = consumed {
+        effects.counts.push((Metric::InputTokens, usage.input_tokens.unwrap_or(0)));
+        effects.counts.push((Metric::OutputTokens, usage.output_tokens.unwrap_or(0)));
+    }
+}
