@@ -29,5 +29,6 @@ fn required(variable: &str, what: &str) -> PathBuf {
     let value = std::env::var_os(variable).unwrap_or_else(|| panic!("set {variable} to {what}"));
     let path = PathBuf::from(value);
     assert!(path.is_file(), "{variable}={} is not a file; it names {what}", path.display());
-    path.canonicalize().unwrap_or(path)
+    // Absolute, but through no symbolic link: a virtual environment's interpreter is one, and must stay it.
+    std::path::absolute(&path).unwrap_or(path)
 }

@@ -31,7 +31,7 @@ pub mod simulator;
 pub mod wait;
 
 pub use bootstrap::{Filter, Options};
-pub use client::{Answer, Client, Streaming};
+pub use client::{Answer, Client, RawConnection, Streaming};
 pub use envoy::{EnvoyProcess, Launch};
 pub use gate::Gate;
 pub use otlp::{Collector, LogRecord, OtlpReceiver, Span};

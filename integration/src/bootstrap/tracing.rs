@@ -36,7 +36,7 @@ pub const SPAN_ATTRIBUTES: &[&str] = &[
     "genops.tokens.output",
     "genops.tokens.total",
     "genops.awu.id",
-    "genops.reconciliation.complete",
+    "genops.accounting.complete",
 ];
 
 /// Without it Envoy keeps spans for five seconds, or until it has five.

@@ -5,9 +5,11 @@
 //! that lost interest does: it closes the HTTP/1.1 connection, or resets the HTTP/2 stream.
 
 mod connection;
+mod raw;
 mod streaming;
 
 pub use connection::Protocol;
+pub use raw::RawConnection;
 pub use streaming::Streaming;
 
 use crate::serve::BoxError;
@@ -41,6 +43,11 @@ impl Client {
     /// HTTP/2 with prior knowledge; calls may overlap.
     pub fn http2(addr: SocketAddr) -> Self {
         Self { addr, protocol: Protocol::Http2, connection: Mutex::new(None) }
+    }
+
+    /// What it connects to.
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
     }
 
     /// A chat completion, answered whole.

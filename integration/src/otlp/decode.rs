@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 pub type Attributes = BTreeMap<String, Value>;
 
 /// An exported span.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Span {
     /// 32 hexadecimal digits.
     pub trace_id: String,
@@ -40,7 +40,7 @@ pub struct Span {
 }
 
 /// An exported log record.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct LogRecord {
     /// The event's name, or empty for a plain log record.
     pub event_name: String,

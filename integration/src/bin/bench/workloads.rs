@@ -26,8 +26,8 @@ pub(crate) fn all() -> Vec<Workload> {
     vec![
         Workload { is_traced_too: true, ..json("JSON 1 KiB", KIB, 16_000) },
         json("JSON 16 KiB", 16 * KIB, 10_000),
-        json("JSON 128 KiB", 128 * KIB, 3_000),
-        Workload { is_traced_too: true, ..stream("SSE 50, at once", "sse", 3_000, 16) },
+        json("JSON 128 KiB", 128 * KIB, 6_000),
+        Workload { is_traced_too: true, ..stream("SSE 50, at once", "sse", 10_000, 16) },
         stream("SSE 50, one by one", "paced", 768, 192),
         Workload {
             request: request("json", &body(KIB, false, TOO_MUCH)),

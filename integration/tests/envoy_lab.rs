@@ -5,7 +5,10 @@
 
 use lab::bootstrap::LiveListener;
 use lab::simulator::{Chunks, Cut, Gzip, Hold};
-use lab::{Behaviour, Client, Collector, EnvoyProcess, Gate, Launch, Options, OtlpReceiver, Simulator, wait};
+use lab::{
+    Behaviour, Client, Collector, EnvoyProcess, Gate, Launch, Options, OtlpReceiver, RawConnection,
+    Simulator, wait,
+};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -233,4 +236,20 @@ async fn processor_time_grows_with_work() {
     });
     assert!(grown.await.is_some());
     assert!(envoy.resident_kib() > 10_000);
+}
+
+#[tokio::test]
+async fn half_a_request_and_a_malformed_one_can_be_sent() {
+    let (simulator, envoy, _client) = bare().await;
+    let addr = envoy.listener().await;
+    let mut half = RawConnection::open(addr).await;
+    let head = "POST /v1/chat/completions HTTP/1.1\r\nhost: a\r\ncontent-length: 100\r\n\r\n";
+    half.write(format!("{head}{{\"model\":")).await;
+    wait::for_condition("the request began at the provider", || !simulator.received().is_empty()).await;
+    drop(half);
+    envoy.wait_stat("http.ingress.downstream_cx_destroy_remote_active_rq", 1).await;
+    assert!(!simulator.only_request().complete);
+    let mut malformed = RawConnection::open(addr).await;
+    malformed.write("no http at all\r\n\r\n").await;
+    assert!(malformed.read_to_end().await.starts_with("HTTP/1.1 400 "));
 }
