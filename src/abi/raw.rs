@@ -40,6 +40,7 @@ pub(super) enum Buffer {
 /// A size that means: everything there is.
 pub(super) const WHOLE: usize = i32::MAX as usize;
 
+#[link(wasm_import_module = "env")]
 unsafe extern "C" {
     fn proxy_get_current_time_nanoseconds(nanos: *mut u64) -> u32;
     fn proxy_get_header_map_pairs(map: u32, data: *mut *mut u8, size: *mut usize) -> u32;
