@@ -10,7 +10,10 @@
 )]
 
 mod auditor;
+mod bounded;
+mod conflicts;
 mod interleavings;
+mod model;
 mod schedule;
 mod tables;
 mod windows;

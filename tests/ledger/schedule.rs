@@ -164,6 +164,9 @@ impl<R> Clone for State<R> {
     }
 }
 
+/// The records, and of each worker its reports and what is in flight.
+type Essence<R> = (Vec<(String, Bytes)>, Vec<(Vec<R>, InFlight)>);
+
 /// What a worker read since its last report and acted on; whether it met a conflict since; how its last read stands.
 type InFlight = (Vec<(String, Option<Bytes>)>, bool, Last);
 
@@ -181,7 +184,7 @@ enum Last {
 
 impl<R: Clone> State<R> {
     /// The state without what cannot influence the future.
-    fn essence(&self) -> (Vec<(String, Bytes)>, Vec<(Vec<R>, InFlight)>) {
+    fn essence(&self) -> Essence<R> {
         let records = self.records.iter().map(|(key, (bytes, _))| (key.clone(), bytes.clone())).collect();
         (records, self.runs.iter().map(|run| (run.reports.clone(), self.in_flight(run))).collect())
     }
