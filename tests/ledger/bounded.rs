@@ -1,0 +1,115 @@
+//! Memory is bounded whatever keys a client invents, and nobody else's account is touched.
+
+use std::sync::Arc;
+
+use genops::amount::{Amount, Unit};
+use genops::awu::Attribute;
+use genops::budget::{Budget, Key, OnFull};
+use genops::ledger::{self, Cause, Claim, LedgerError, Shortage};
+use genops::testing::MemoryStore;
+use genops::timestamp::Timestamp;
+use genops::window::{Period, Window};
+
+fn at(seconds: u64) -> Timestamp {
+    Timestamp::from_seconds(1_771_300_000 + seconds)
+}
+
+fn per_customer(capacity: u32, on_full: OnFull, period: Period) -> Arc<Budget> {
+    let per = vec![Key::Attribute(Attribute::CustomerId)];
+    let budget = Budget::new("customers", Unit::Tokens, Amount::new(100), Window::utc(period));
+    Arc::new(Budget { per, capacity, on_full, ..budget })
+}
+
+/// Reserves and posts.
+fn spend(
+    store: &MemoryStore,
+    now: Timestamp,
+    budget: &Arc<Budget>,
+    key: &str,
+    amount: u64,
+) -> Result<(), Cause> {
+    let amount = Amount::new(amount);
+    let reserved =
+        ledger::reserve_all(store, now, &[Claim { budget, key, amount }]).map_err(|refusal| refusal.cause)?;
+    for entry in reserved.entries {
+        ledger::post(store, now, entry.reservation, amount).unwrap();
+    }
+    Ok(())
+}
+
+#[test]
+fn a_budget_holds_as_many_keys_as_it_was_given_capacity_for() {
+    for capacity in [1, 100, 10_000] {
+        let (store, budget) = (MemoryStore::default(), per_customer(capacity, OnFull::Refuse, Period::Day));
+        for customer in 0..capacity {
+            let key = format!("customer-{customer}");
+            assert_eq!(spend(&store, at(0), &budget, &key, 60), Ok(()), "{key} of {capacity}");
+        }
+        for customer in (0..capacity).step_by(97) {
+            let key = format!("customer-{customer}");
+            assert_eq!(
+                ledger::inspect(&store, at(1), &budget, &key).unwrap().consumed,
+                Amount::new(60),
+                "{key}"
+            );
+        }
+    }
+}
+
+#[test]
+fn invented_customers_leave_memory_flat_and_others_untouched() {
+    let (store, budget) = (MemoryStore::default(), per_customer(500, OnFull::Refuse, Period::Day));
+    assert_eq!(spend(&store, at(0), &budget, "acme", 70), Ok(()));
+    let flood = |from: u32, to: u32| {
+        (from..to).filter(|n| spend(&store, at(1), &budget, &format!("invented-{n}"), 1).is_err()).count()
+    };
+    assert!(flood(0, 60_000) > 50_000, "most do not fit");
+    let (records, bytes) = (store.keys().len(), store.bytes());
+    assert!(flood(60_000, 100_000) > 39_900);
+    let grown = store.bytes() - bytes;
+    println!("{records} records, {bytes} bytes after 60,000 invented keys, {grown} more after 100,000");
+    assert_eq!(store.keys().len(), records);
+    assert!(bytes < 1_000_000 && grown < bytes / 100, "{bytes} bytes, then {grown} more");
+
+    assert_eq!(
+        spend(&store, at(2), &budget, "acme", 31),
+        Err(short(&store, &budget, Shortage::Insufficient))
+    );
+    assert_eq!(spend(&store, at(2), &budget, "acme", 30), Ok(()));
+    assert_eq!(spend(&store, at(2), &budget, "zeta-is-late", 1), Err(Cause::Failed(LedgerError::Full)));
+    // A new day closes every account, and each is recycled when its room is wanted.
+    let tomorrow = 86_400;
+    assert_eq!(spend(&store, at(tomorrow), &budget, "zeta-is-late", 100), Ok(()));
+    assert!((0..1_000).all(|n| spend(&store, at(tomorrow), &budget, &format!("real-{n}"), 1).is_ok()));
+    assert!(store.bytes() < bytes + bytes / 10);
+}
+
+fn short(store: &MemoryStore, budget: &Arc<Budget>, shortage: Shortage) -> Cause {
+    Cause::Short(shortage, ledger::inspect(store, at(2), budget, "acme").unwrap())
+}
+
+#[test]
+fn keys_beyond_the_room_share_one_account() {
+    let (store, budget) = (MemoryStore::default(), per_customer(1, OnFull::SharedAccount, Period::Total));
+    let spend_as = |n: u32, amount| spend(&store, at(0), &budget, &format!("customer-{n}"), amount);
+    // Until every record is full each customer has 100 of its own; then one more gets 60 of the shared 100.
+    let admitted = (0..40_000).filter(|n| spend_as(*n, 60).is_ok()).count();
+    let accounts = store.keys().len() - 1;
+    assert_eq!((accounts, admitted % accounts), (1_024, 1), "{admitted} admitted");
+    assert!(
+        (40_000..41_000).all(|n| matches!(spend_as(n, 41), Err(Cause::Short(Shortage::Insufficient, _))))
+    );
+    assert!((41_000..41_040).all(|n| spend_as(n, 1).is_ok()));
+    assert!((41_040..41_050).all(|n| matches!(spend_as(n, 1), Err(Cause::Short(Shortage::Exceeded, _)))));
+}
+
+#[test]
+fn accounts_that_hold_nothing_give_their_room_in_an_open_window_too() {
+    let (store, budget) = (MemoryStore::default(), per_customer(1, OnFull::Refuse, Period::Total));
+    for customer in 0..30_000 {
+        let key = format!("customer-{customer}");
+        let claim = Claim { budget: &budget, key: &key, amount: Amount::new(1) };
+        let mut reserved = ledger::reserve_all(&store, at(0), &[claim]).unwrap();
+        ledger::void(&store, at(0), reserved.entries.remove(0).reservation).unwrap();
+    }
+}
