@@ -27,7 +27,6 @@ mod workloads;
 
 use arguments::Arguments;
 use report::Block;
-use sample::Sample;
 use serde_json::json;
 use variants::{Fleet, Telemetry};
 use workloads::Workload;
@@ -69,12 +68,10 @@ async fn block(
     for round in 0..=arguments.rounds {
         for workload in &workloads {
             eprintln!("{title}: round {round} of {}, {}", arguments.rounds, workload.name);
-            for member in fleet.rotated(round) {
-                let percent = if round == 0 { arguments.scale.min(10) } else { arguments.scale };
-                let Some(sample) = Sample::take(member, workload, percent, round).await else { continue };
-                if round > 0 {
-                    samples.push(sample);
-                }
+            let percent = if round == 0 { arguments.scale.min(10) } else { arguments.scale };
+            let taken = sample::round(&fleet, workload, percent, round).await;
+            if round > 0 {
+                samples.extend(taken);
             }
         }
     }

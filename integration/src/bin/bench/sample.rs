@@ -1,9 +1,16 @@
-//! One measurement: Envoy's processor time over one load.
+//! One round of one workload: each Envoy's processor time over its share of the load.
+//!
+//! A round is cut into slices in which the variants take turns, so that whatever else the machine does falls
+//! on all of them alike. Envoy's clock is read once before the first slice and once after the last: an Envoy
+//! whose turn it is not does nothing, and the clock's 10 ms grains then count once per round.
 
 use crate::load;
-use crate::variants::{Member, Variant};
+use crate::variants::{Fleet, Member, Variant};
 use crate::workloads::Workload;
 use std::time::Duration;
+
+/// Turns that each variant gets within a round.
+const SLICES: usize = 4;
 
 /// What one variant spent on one workload in one round.
 pub(crate) struct Sample {
@@ -16,31 +23,51 @@ pub(crate) struct Sample {
     pub(crate) p50_us: f64,
 }
 
-impl Sample {
-    /// Runs `percent` of the workload's requests. A refusal is measured against the same request let
-    /// through, since bare Envoy refuses nobody.
-    pub(crate) async fn take(
-        member: &Member,
-        workload: &Workload,
-        percent: usize,
-        round: usize,
-    ) -> Option<Self> {
-        let count = (workload.count * percent / 100).max(workload.connections);
-        let before = member.envoy.cpu_time();
-        let outcome = load::run(member.listener, &workload.request, count, workload.connections).await;
-        let spent = member.envoy.cpu_time() - before;
-        let is_refusal = workload.is_refused && member.variant == Variant::Genops;
-        let as_expected =
-            if is_refusal { (400..500).contains(&outcome.status) } else { outcome.status == 200 };
-        assert!(as_expected, "{:?} answered {} to {}", member.variant, outcome.status, workload.name);
-        let median = outcome.latencies.get(count / 2)?;
-        Some(Self {
+/// Runs `percent` of the workload's requests against every variant.
+pub(crate) async fn round(fleet: &Fleet, workload: &Workload, percent: usize, round: usize) -> Vec<Sample> {
+    let count = (workload.count * percent / 100 / SLICES).max(workload.connections);
+    let mut turns: Vec<Turns<'_>> = fleet.members().iter().map(Turns::new).collect();
+    let members = turns.len();
+    for slice in 0..SLICES {
+        for place in 0..members {
+            // Nobody is always first.
+            turns[(place + slice + round) % members].take(workload, count).await;
+        }
+    }
+    turns.into_iter().map(|turns| turns.sample(workload, round)).collect()
+}
+
+struct Turns<'a> {
+    member: &'a Member,
+    before: Duration,
+    latencies: Vec<Duration>,
+}
+
+impl<'a> Turns<'a> {
+    fn new(member: &'a Member) -> Self {
+        Self { member, before: member.envoy.cpu_time(), latencies: Vec::new() }
+    }
+
+    async fn take(&mut self, workload: &Workload, count: usize) {
+        let outcome = load::run(self.member.listener, &workload.request, count, workload.connections).await;
+        let variant = self.member.variant;
+        // A refusal is measured against the same request let through, since bare Envoy refuses nobody.
+        let is_refusal = workload.is_refused && variant == Variant::Genops;
+        let is_right = if is_refusal { (400..500).contains(&outcome.status) } else { outcome.status == 200 };
+        assert!(is_right, "{} answered {} to {}", variant.name(), outcome.status, workload.name);
+        self.latencies.extend(outcome.latencies);
+    }
+
+    fn sample(mut self, workload: &Workload, round: usize) -> Sample {
+        let spent = self.member.envoy.cpu_time() - self.before;
+        self.latencies.sort_unstable();
+        Sample {
             round,
             workload: workload.name,
-            variant: member.variant,
-            cpu_us: micros(spent) / count as f64,
-            p50_us: micros(*median),
-        })
+            variant: self.member.variant,
+            cpu_us: micros(spent) / self.latencies.len() as f64,
+            p50_us: micros(self.latencies[self.latencies.len() / 2]),
+        }
     }
 }
 

@@ -88,10 +88,8 @@ impl Fleet {
         Self(members)
     }
 
-    /// All members, each round beginning with another one.
-    pub(crate) fn rotated(&self, round: usize) -> impl Iterator<Item = &Member> {
-        let count = self.0.len();
-        (0..count).map(move |index| &self.0[(index + round) % count])
+    pub(crate) fn members(&self) -> &[Member] {
+        &self.0
     }
 
     /// Resident memory in KiB, in the order of the variants.

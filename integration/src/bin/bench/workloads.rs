@@ -12,7 +12,7 @@ pub(crate) struct Workload {
     pub(crate) count: usize,
     /// Connections, each with one request at a time.
     pub(crate) connections: usize,
-    /// The filter refuses it; the other variants have no answer to compare, see [`crate::sample`].
+    /// The filter refuses it; bare Envoy and the no-op filter let it through.
     pub(crate) is_refused: bool,
     /// Measured again with telemetry on.
     pub(crate) is_traced_too: bool,
@@ -28,7 +28,7 @@ pub(crate) fn all() -> Vec<Workload> {
         json("JSON 16 KiB", 16 * KIB, 10_000),
         json("JSON 128 KiB", 128 * KIB, 6_000),
         Workload { is_traced_too: true, ..stream("SSE 50, at once", "sse", 10_000, 16) },
-        stream("SSE 50, one by one", "paced", 768, 192),
+        stream("SSE 50, one by one", "paced", 1_024, 128),
         Workload {
             request: request("json", &body(KIB, false, TOO_MUCH)),
             is_refused: true,
