@@ -114,7 +114,7 @@ pub(super) const USAGE: &[Node<A>] = &[
     node("output_token_details", OUTPUT_DETAILS),
 ];
 
-const ERROR: Node<A> =
+pub(super) const ERROR: Node<A> =
     node("error", &[leaf("type", A::ErrorKind), leaf("code", A::ErrorCode), leaf("status", A::ErrorKind)])
         .announced(A::Error);
 
@@ -127,6 +127,10 @@ const MESSAGE: &[Node<A>] = &[
     measure("function_call", Schema),
 ];
 
+/// A choice, whole or as a change.
+pub(super) const CHOICE: &[Node<A>] =
+    &[measure("text", Content), node("delta", MESSAGE), node("message", MESSAGE)];
+
 /// Answers of everything but `responses`.
 pub(super) static ANSWER: AnswerShape = AnswerShape {
     root: node(
@@ -135,7 +139,7 @@ pub(super) static ANSWER: AnswerShape = AnswerShape {
             leaf("model", A::Model),
             node("usage", USAGE),
             node("x_groq", &[node("usage", USAGE), ERROR]),
-            node("choices", &[measure("text", Content), node("delta", MESSAGE), node("message", MESSAGE)]),
+            node("choices", CHOICE),
             leaf("type", A::Event),
             ERROR,
             leaf("code", A::FlatErrorKind),
