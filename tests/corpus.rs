@@ -1,6 +1,7 @@
-//! Recorded provider traffic, read by `genops read`, that is, by the filter's own readers, whole and in random chunks.
+//! Exchanges with providers, read by `genops read`, that is, by the filter's own readers, whole and in random chunks.
 //!
-//! The recordings are no part of this repository; without them the test says so and passes. What is known to differ is
+//! `tests/fixtures` holds one of each shape that the providers document. Recorded traffic is read too where it lies beside
+//! this repository: the recordings are no part of this repository; without them the test says so and passes. What is known to differ is
 //! listed in `tests/corpus_differences.txt`, with its reason, and the list must match exactly.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
@@ -63,6 +64,48 @@ fn differences(line: &Value, seen: &Value) -> Vec<String> {
     differences
 }
 
+/// Reads a file whole and in chunks, asserts that the chunks do not matter, and returns the lines beside their readings.
+fn readings(file: &Path) -> Vec<(Value, Value)> {
+    let whole = read(file, None);
+    for seed in [7, 20_260_101] {
+        for (whole, cut) in whole.iter().zip(read(file, Some(seed))) {
+            assert_eq!(*whole, cut, "{} depends on its chunks (seed {seed})", whole["id"]);
+        }
+    }
+    lines(file).into_iter().zip(whole).collect()
+}
+
+fn recordings(folder: &Path) -> Vec<PathBuf> {
+    let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let mut files: Vec<_> = files.filter(|file| file.extension().is_some_and(|e| e == "jsonl")).collect();
+    files.sort();
+    files
+}
+
+#[test]
+fn every_documented_shape_is_read_as_documented_whole_and_in_chunks() {
+    let files = recordings(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures"));
+    assert!(files.len() >= 8, "{files:?}");
+    let mut wrong = Vec::new();
+    for (line, seen) in files.iter().flat_map(|file| readings(file)) {
+        let mut differences = differences(&line, &seen);
+        let complete = Value::Bool(seen["incomplete"].is_null());
+        if line["expected"]["complete"] != complete {
+            differences.push(format!("incomplete {}", seen["incomplete"]));
+        }
+        for field in ["type", "code"] {
+            let stated = &line["expected"]["error"][field];
+            if !stated.is_null() && *stated != seen["error"][field] {
+                differences.push(format!("error {field} {stated} read as {}", seen["error"][field]));
+            }
+        }
+        if !differences.is_empty() {
+            wrong.push(format!("{}: {}", line["id"], differences.join("; ")));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
 #[test]
 fn every_unambiguous_recording_is_read_as_expected_whole_and_in_chunks() {
     let Some(folder) = corpus() else {
@@ -77,23 +120,13 @@ fn every_unambiguous_recording_is_read_as_expected_whole_and_in_chunks() {
         .collect();
     let mut found = BTreeMap::new();
     let (mut total, mut compared) = (0, 0);
-    let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()).collect();
-    files.sort();
-    for file in files.iter().filter(|file| file.extension().is_some_and(|e| e == "jsonl")) {
-        let expected = lines(file);
-        let readings = [read(file, None), read(file, Some(7)), read(file, Some(20_260_101))];
-        for (index, line) in expected.iter().enumerate() {
-            let id = line["id"].as_str().unwrap().to_owned();
-            total += 1;
-            for reading in &readings[1..] {
-                assert_eq!(readings[0][index], reading[index], "{id} depends on its chunks");
-            }
-            if line["expected"]["ambiguous"].as_array().is_none_or(Vec::is_empty) {
-                compared += 1;
-                let differences = differences(line, &readings[0][index]);
-                if !differences.is_empty() {
-                    found.insert(id, differences.join("; "));
-                }
+    for (line, seen) in recordings(&folder).iter().flat_map(|file| readings(file)) {
+        total += 1;
+        if line["expected"]["ambiguous"].as_array().is_none_or(Vec::is_empty) {
+            compared += 1;
+            let differences = differences(&line, &seen);
+            if !differences.is_empty() {
+                found.insert(line["id"].as_str().unwrap().to_owned(), differences.join("; "));
             }
         }
     }

@@ -9,11 +9,14 @@ use crate::provider::json::{leaf, measure, node};
 use crate::provider::request::field::{RequestField as R, RequestShape};
 use crate::usage::Usage;
 
-/// Text generation inference: `generate`, `generate_stream`.
+/// Text generation inference: `generate`, `generate_stream`, and the endpoints of clouds that wrap it.
 pub(super) static TGI: RequestShape = RequestShape::new(&[
     leaf("stream", R::Stream),
+    leaf("max_tokens", R::OlderCap),
     node("parameters", &[leaf("max_new_tokens", R::Cap), leaf("best_of", R::BestOf)]),
     measure("inputs", Content),
+    measure("messages", Content),
+    measure("prompt", Content),
 ]);
 
 /// Answers of text generation inference. The input is in a header, or in the last event.
@@ -31,6 +34,9 @@ pub(super) static TGI_ANSWER: AnswerShape = AnswerShape {
             ),
             measure("generated_text", Content),
             node("token", &[measure("text", Content)]),
+            leaf("model", A::Model),
+            node("usage", openai::USAGE),
+            node("choices", openai::CHOICE),
             ERROR,
             leaf("error_type", A::ErrorKind),
         ],

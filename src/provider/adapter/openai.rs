@@ -31,6 +31,12 @@ pub(super) static CHAT: RequestShape = RequestShape::new(&[
     measure("response_format", Schema),
     measure("documents", Content),
     measure("prediction", Content),
+    // Mistral's conversations, and serving endpoints of which the path does not say what they do.
+    node("completion_args", &[leaf("max_tokens", R::Cap)]),
+    measure("inputs", Content),
+    measure("input", Content),
+    measure("prompt", Content),
+    measure("instructions", Content),
 ]);
 
 /// `completions`.
@@ -138,6 +144,7 @@ pub(super) static ANSWER: AnswerShape = AnswerShape {
         &[
             leaf("model", A::Model),
             node("usage", USAGE),
+            node("result", &[node("usage", USAGE), measure("response", Content)]),
             node("x_groq", &[node("usage", USAGE), ERROR]),
             node("choices", CHOICE),
             leaf("type", A::Event),
