@@ -31,6 +31,12 @@ pub(super) static CHAT: RequestShape = RequestShape::new(&[
     measure("response_format", Schema),
     measure("documents", Content),
     measure("prediction", Content),
+    // Mistral's conversations, and serving endpoints of which the path does not say what they do.
+    node("completion_args", &[leaf("max_tokens", R::Cap)]),
+    measure("inputs", Content),
+    measure("input", Content),
+    measure("prompt", Content),
+    measure("instructions", Content),
 ]);
 
 /// `completions`.
@@ -114,7 +120,7 @@ pub(super) const USAGE: &[Node<A>] = &[
     node("output_token_details", OUTPUT_DETAILS),
 ];
 
-const ERROR: Node<A> =
+pub(super) const ERROR: Node<A> =
     node("error", &[leaf("type", A::ErrorKind), leaf("code", A::ErrorCode), leaf("status", A::ErrorKind)])
         .announced(A::Error);
 
@@ -127,6 +133,10 @@ const MESSAGE: &[Node<A>] = &[
     measure("function_call", Schema),
 ];
 
+/// A choice, whole or as a change.
+pub(super) const CHOICE: &[Node<A>] =
+    &[measure("text", Content), node("delta", MESSAGE), node("message", MESSAGE)];
+
 /// Answers of everything but `responses`.
 pub(super) static ANSWER: AnswerShape = AnswerShape {
     root: node(
@@ -134,8 +144,9 @@ pub(super) static ANSWER: AnswerShape = AnswerShape {
         &[
             leaf("model", A::Model),
             node("usage", USAGE),
+            node("result", &[node("usage", USAGE), measure("response", Content)]),
             node("x_groq", &[node("usage", USAGE), ERROR]),
-            node("choices", &[measure("text", Content), node("delta", MESSAGE), node("message", MESSAGE)]),
+            node("choices", CHOICE),
             leaf("type", A::Event),
             ERROR,
             leaf("code", A::FlatErrorKind),

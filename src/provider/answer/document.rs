@@ -21,6 +21,17 @@ pub(crate) struct Document {
     pub(crate) is_final: bool,
     final_events: &'static [&'static str],
     flat_kind: Option<String>,
+    modality: Modality,
+    modality_tokens: u64,
+}
+
+/// The modality of the element being read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Modality {
+    #[default]
+    Other,
+    Audio,
+    Image,
 }
 
 impl Document {
@@ -52,6 +63,7 @@ impl Document {
         match (field, whole_number(raw)) {
             (AnswerField::Figure(figure), Some(value)) => self.figures.set(figure, value),
             (AnswerField::Sum(figure), Some(value)) => self.figures.add(figure, value),
+            (AnswerField::ModalityTokens, Some(value)) => self.modality_tokens = value,
             (AnswerField::ErrorCode, _) => {
                 self.fail().code = Some(String::from_utf8_lossy(raw).into_owned());
             }
@@ -76,6 +88,7 @@ impl Visitor<AnswerField> for Document {
             AnswerField::Error => _ = self.fail(),
             AnswerField::ErrorKind => self.fail().kind = Some(text.to_owned()),
             AnswerField::ErrorCode => self.fail().code = Some(text.to_owned()),
+            AnswerField::Modality => self.modality = modality(text),
             AnswerField::FlatErrorKind => self.flat_kind = Some(text.to_owned()),
             _ => {}
         }
@@ -90,9 +103,33 @@ impl Visitor<AnswerField> for Document {
     }
 
     fn opened(&mut self, field: AnswerField, container: Container, _at: usize) {
-        if field == AnswerField::Error && container == Container::Object {
-            self.fail();
+        match (field, container) {
+            (AnswerField::Error, Container::Object) => _ = self.fail(),
+            (AnswerField::Finished, Container::Object) => self.is_final = true,
+            (AnswerField::InputModality | AnswerField::OutputModality, _) => {
+                self.modality = Modality::Other;
+                self.modality_tokens = 0;
+            }
+            _ => {}
         }
+    }
+
+    fn closed(&mut self, field: AnswerField, _at: usize) {
+        let figure = match (field, self.modality) {
+            (AnswerField::InputModality, Modality::Audio) => Figure::AudioInput,
+            (AnswerField::InputModality, Modality::Image) => Figure::ImageInput,
+            (AnswerField::OutputModality, Modality::Audio) => Figure::AudioOutput,
+            _ => return,
+        };
+        self.figures.add(figure, self.modality_tokens);
+    }
+}
+
+fn modality(name: &str) -> Modality {
+    match name {
+        "AUDIO" | "audio" => Modality::Audio,
+        "IMAGE" | "image" => Modality::Image,
+        _ => Modality::Other,
     }
 }
 

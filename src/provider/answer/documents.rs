@@ -31,6 +31,8 @@ pub(crate) struct Documents {
     at: At,
     /// A document that cannot be read was met.
     pub(crate) malformed: bool,
+    /// The framing was lost: nothing that was read can be the last word.
+    pub(crate) corrupt: bool,
     /// Documents read to their end.
     pub(crate) count: u64,
     /// The stream said that it is over.
@@ -50,6 +52,7 @@ impl Documents {
             figures: Figures::default(),
             at: At::Start,
             malformed: false,
+            corrupt: false,
             count: 0,
             done: false,
             skipped: Scratch::new(),
@@ -169,8 +172,16 @@ impl Payload for Documents {
         }
     }
 
-    fn error(&mut self) {
-        self.document.fail();
+    fn error(&mut self, kind: Option<&str>) {
+        let error = self.document.fail();
+        if let Some(kind) = kind {
+            error.kind.get_or_insert_with(|| kind.to_owned());
+        }
+    }
+
+    fn corrupt(&mut self) {
+        self.malformed = true;
+        self.corrupt = true;
     }
 }
 

@@ -24,6 +24,14 @@ pub(crate) enum AnswerField {
     ErrorKind,
     /// The error's code.
     ErrorCode,
+    /// An element that states input of one modality.
+    InputModality,
+    /// An element that states output of one modality.
+    OutputModality,
+    /// The element's modality.
+    Modality,
+    /// The element's tokens.
+    ModalityTokens,
     /// Top-level `code`, `type` or `status` of errors that are flat.
     FlatErrorKind,
 }

@@ -8,6 +8,8 @@
 pub(crate) enum Figure {
     /// Input as the API counts it.
     Input,
+    /// Input that neither came from a cache nor went to one, where the API counts that apart.
+    FreshInput,
     /// Output as the API counts it.
     Output,
     /// The stated total.
@@ -58,7 +60,7 @@ pub(crate) enum Figure {
     IterationCacheWrite,
 }
 
-const FIGURES: usize = 25;
+const FIGURES: usize = 26;
 
 /// Which figures were stated, and what they are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use super::document::header_figure;
 use super::documents::Documents;
 use super::reading::{Reading, Shortfall};
 use crate::provider::endpoint::{Endpoint, Provider};
-use crate::provider::framing::{Payload, Sse};
+use crate::provider::framing::{EventStream, Payload, Sse};
 use crate::usage::Usage;
 
 /// How the body is framed, as its first bytes show: content types lie, or are missing.
@@ -15,6 +15,7 @@ enum Framing {
     /// One JSON document, several, or an array of them.
     Documents,
     Sse(Sse),
+    EventStream(Box<EventStream>),
     /// Nothing that usage can be read from.
     Opaque,
 }
@@ -50,6 +51,10 @@ impl UsageReader {
     pub fn header(&mut self, name: &str, value: &str) {
         match name {
             "content-type" if is_binary(value) => self.framing = Framing::Opaque,
+            "x-amzn-errortype" => {
+                let kind = value.split(':').next().unwrap_or(value);
+                self.documents.error(Some(kind));
+            }
             "content-encoding" => self.encoded = !matches!(value.trim(), "" | "identity"),
             name => {
                 if let (Some(figure), Ok(value)) = (header_figure(name), value.trim().parse()) {
@@ -66,14 +71,19 @@ impl UsageReader {
         }
         let mut chunk = chunk;
         if matches!(self.framing, Framing::Unknown) {
-            chunk = chunk.trim_ascii_start();
-            let Some(first) = chunk.first() else { return };
+            let text = chunk.trim_ascii_start();
+            let Some(first) = text.first() else { return };
             self.framing = sniff(*first);
+            // A frame's length can look like white space; text never starts with zero.
+            if !matches!(self.framing, Framing::EventStream(_)) {
+                chunk = text;
+            }
             self.documents.in_sequence = matches!(self.framing, Framing::Documents);
         }
         match &mut self.framing {
             Framing::Documents => self.documents.bytes(chunk),
             Framing::Sse(sse) => sse.feed(chunk, &mut self.documents),
+            Framing::EventStream(frames) => frames.feed(chunk, &mut self.documents),
             Framing::Unknown | Framing::Opaque => {}
         }
     }
@@ -90,10 +100,15 @@ impl UsageReader {
 
     /// The answer ended; `ended_cleanly` unless the connection broke or the exchange was abandoned.
     pub fn finish(mut self, ended_cleanly: bool) -> Reading {
-        if let Framing::Sse(sse) = &mut self.framing {
-            sse.finish(&mut self.documents);
-        }
-        let mid_document = self.documents.finish();
+        let mid_frame = match &mut self.framing {
+            Framing::Sse(sse) => {
+                sse.finish(&mut self.documents);
+                false
+            }
+            Framing::EventStream(frames) => !frames.is_between_frames(),
+            _ => false,
+        };
+        let mid_document = self.documents.finish() || mid_frame;
         let usage = self.best_known();
         let shortfall = self.shortfall(&usage, mid_document, ended_cleanly);
         if self.status >= 400 {
@@ -104,7 +119,7 @@ impl UsageReader {
             shortfall,
             output_text_bytes: self.documents.output_text_bytes(),
             events: self.documents.count,
-            streamed: matches!(self.framing, Framing::Sse(_)),
+            streamed: matches!(self.framing, Framing::Sse(_) | Framing::EventStream(_)),
             model: self.documents.document.model,
             error: self.documents.document.error,
         }
@@ -112,18 +127,19 @@ impl UsageReader {
 
     fn shortfall(&self, usage: &Usage, mid_document: bool, ended_cleanly: bool) -> Option<Shortfall> {
         let said_so = self.documents.done || self.documents.document.is_final;
-        let is_final = match (&self.framing, self.has_final_events) {
-            (Framing::Sse(_), true) => self.documents.document.is_final,
-            _ => ended_cleanly || said_so,
-        };
+        // Some APIs state preliminary figures first: those count only once a later event has confirmed them.
+        let is_stream = matches!(self.framing, Framing::Sse(_) | Framing::EventStream(_));
+        let is_confirmed = self.documents.document.is_final || !(is_stream && self.has_final_events);
         if self.encoded {
             Some(Shortfall::Encoded)
-        } else if self.documents.malformed && usage.is_empty() {
+        } else if self.documents.corrupt || (self.documents.malformed && usage.is_empty()) {
             Some(Shortfall::Malformed)
-        } else if mid_document || !is_final {
+        } else if mid_document || !(ended_cleanly || said_so) {
             Some(Shortfall::CutShort)
         } else if usage.is_empty() {
             Some(Shortfall::NotStated)
+        } else if !is_confirmed {
+            Some(Shortfall::CutShort)
         } else {
             None
         }
@@ -131,8 +147,10 @@ impl UsageReader {
 }
 
 /// The framing that a body with this first byte has.
-const fn sniff(first: u8) -> Framing {
+fn sniff(first: u8) -> Framing {
     match first {
+        // A frame is shorter than 16 MiB, so that its length starts with zero.
+        0 => Framing::EventStream(Box::new(EventStream::new())),
         b'{' | b'[' => Framing::Documents,
         b':' | b'a'..=b'z' => Framing::Sse(Sse::new()),
         _ => Framing::Opaque,

@@ -88,7 +88,7 @@ impl Sse {
             }
             // Not in the standard, but sent (GPUStack): the value is an error's JSON.
             b"error" => {
-                payload.error();
+                payload.error(None);
                 Line::Data
             }
             _ => Line::Other,
@@ -110,7 +110,7 @@ impl Sse {
         match self.line {
             Line::Data => payload.line_end(),
             Line::Event if self.event.whole().is_some_and(|name| name.trim_ascii() == b"error") => {
-                payload.error()
+                payload.error(None)
             }
             _ => {}
         }

@@ -28,3 +28,13 @@ pub fn recognise(method: &str, authority: &str, path: &str) -> Option<Endpoint> 
         billable: route.api != Api::Unread,
     })
 }
+
+impl Endpoint {
+    /// Learns the region from an AWS signature, where neither authority nor path names it:
+    /// `AWS4-HMAC-SHA256 Credential=<key>/<date>/<region>/bedrock/aws4_request, …`.
+    pub fn locate(&mut self, authorization: &str) {
+        if self.region.is_none() {
+            self.region = region::of_signature(authorization).map(str::to_owned);
+        }
+    }
+}

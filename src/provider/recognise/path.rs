@@ -42,15 +42,29 @@ pub(super) fn route(method: &str, host: Option<Provider>, segments: &[&str]) -> 
         "POST" => bedrock(segments)
             .or_else(|| google(segments))
             .or_else(|| native(host, segments))
-            .or_else(|| openai(segments)),
+            .or_else(|| openai(segments).filter(|_| host.is_some() || is_telling(segments))),
         _ => None,
+    }
+}
+
+/// Whether a path says by itself that it is an AI call: words like `responses` end many other paths too, so that on an
+/// unknown host they need a version, OpenAI's name or nothing at all before them.
+fn is_telling(segments: &[&str]) -> bool {
+    let is_version = |segment: &&str| {
+        segment.strip_prefix('v').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+    };
+    match segments {
+        [_] | [.., "chat", "completions"] => true,
+        _ => segments.iter().any(|segment| *segment == "openai" || is_version(segment)),
     }
 }
 
 /// GETs that repeat an earlier answer, and the one that opens a conversation.
 fn fetch(segments: &[&str]) -> Option<Route> {
     match segments {
-        [.., "responses", _] => Some(Route::unread(Api::Responses, Operation::FetchResponse)),
+        [.., "responses" | "deferred-completion", _] | [.., "chat", "completions", _] => {
+            Some(Route::unread(Api::Responses, Operation::FetchResponse))
+        }
         [.., "interactions", _] => Some(Route::unread(Api::Interactions, Operation::FetchResponse)),
         [.., "threads", _, "runs", _] => Some(Route::unread(Api::OpenAiOther, Operation::FetchRun)),
         [.., "predictions", _] => Some(Route::unread(Api::Replicate, Operation::FetchPrediction)),
@@ -62,6 +76,9 @@ fn fetch(segments: &[&str]) -> Option<Route> {
 /// `/model/{id}/{verb}`; some proxies decode the slash inside an ARN.
 fn bedrock(segments: &[&str]) -> Option<Route> {
     let (verb, before) = segments.split_last()?;
+    if matches!(*verb, "retrieveAndGenerate" | "retrieveAndGenerateStream") {
+        return Some(Route::new(Api::Converse, Operation::Chat).streaming(verb.ends_with("Stream")));
+    }
     let at = before.iter().rposition(|segment| *segment == "model")?;
     let id = before.get(at.saturating_add(1)..).filter(|id| !id.is_empty())?.join("/");
     let invoke = || {
@@ -73,6 +90,7 @@ fn bedrock(segments: &[&str]) -> Option<Route> {
         "converse-stream" => Route::new(Api::Converse, Operation::Chat).streaming(true),
         "invoke" => invoke().streaming(false),
         "invoke-with-response-stream" => invoke().streaming(true),
+        "async-invoke" => invoke(),
         "count-tokens" => Route::unread(Api::Converse, Operation::CountTokens),
         _ => return None,
     };
@@ -148,6 +166,7 @@ fn native(host: Option<Provider>, segments: &[&str]) -> Option<Route> {
             Route::new(Api::Cohere, Op::TextCompletion)
         }
         [.., "v1", "classify"] => Route::new(Api::Cohere, Op::Other("classify")),
+        [.., "tokenizers", "estimate-token-count"] => Route::unread(Api::ChatCompletions, Op::CountTokens),
         [.., "v1", "tokenize" | "detokenize"] | [.., "tokenize" | "detokenize"] => {
             Route::unread(Api::Cohere, Op::CountTokens)
         }
@@ -166,15 +185,32 @@ fn native(host: Option<Provider>, segments: &[&str]) -> Option<Route> {
         ["models", owner, name] if host == Some(Provider::HuggingFace) => {
             Route::new(Api::Tgi, Op::TextCompletion).with_model(&format!("{owner}/{name}"))
         }
+        [.., "hf-inference", "models", owner, name] => {
+            Route::new(Api::Tgi, Op::TextCompletion).with_model(&format!("{owner}/{name}"))
+        }
         [.., "serving-endpoints", name, "invocations"] => {
             Route::new(Api::ChatCompletions, Op::Chat).with_model(name)
         }
+        [.., "endpoints", name, "invocations"] => {
+            Route::new(Api::Tgi, Op::TextCompletion).with_model(name).streaming(false)
+        }
+        [.., "endpoints", name, "invocations-response-stream"] => {
+            Route::new(Api::Tgi, Op::TextCompletion).with_model(name).streaming(true)
+        }
+        ["invocations"] => Route::new(Api::Tgi, Op::TextCompletion),
         [.., "cortex", "inference:complete"] => Route::new(Api::ChatCompletions, Op::Chat),
-        [.., "conversations"] if host == Some(Provider::Mistral) => {
+        [.., "conversations"] | [.., "conversations", _] if host == Some(Provider::Mistral) => {
             Route::new(Api::ChatCompletions, Op::Chat)
         }
-        _ => return None,
+        _ => return cloudflare(segments),
     })
+}
+
+/// `/accounts/{id}/ai/run/{model}`, where the model's name has slashes.
+fn cloudflare(segments: &[&str]) -> Option<Route> {
+    let at = segments.windows(2).position(|pair| pair == ["ai", "run"])?;
+    let model = segments.get(at.saturating_add(2)..).filter(|model| !model.is_empty())?.join("/");
+    Some(Route::new(Api::ChatCompletions, Operation::Chat).with_model(&model))
 }
 
 fn watsonx(verb: &str) -> Option<Route> {
@@ -204,9 +240,16 @@ fn openai(segments: &[&str]) -> Option<Route> {
             Route::new(Api::Embeddings, Op::Embeddings)
         }
         [.., "images", "generations" | "edits" | "variations"] => Route::new(Api::Images, Op::Image),
+        [.., "videos"] | [.., "videos", "generations" | "edits"] => {
+            Route::new(Api::Images, Op::Other("video"))
+        }
+        [.., "tts"] => Route::new(Api::Audio, Op::Speech),
+        [.., "stt"] => Route::new(Api::Audio, Op::Transcription),
         [.., "audio", "speech"] => Route::new(Api::Audio, Op::Speech),
         [.., "audio", "transcriptions" | "translations"] => Route::new(Api::Audio, Op::Transcription),
         [.., "moderations"] => Route::new(Api::OpenAiOther, Op::Moderation),
+        [.., "score" | "pooling"] => Route::new(Api::Embeddings, Op::Other("score")),
+        [.., "search"] => Route::new(Api::OpenAiOther, Op::Other("search")),
         [.., "rerank"] | [.., "reranking"] => Route::new(Api::Cohere, Op::Rerank),
         [.., "classifications"] => Route::new(Api::OpenAiOther, Op::Other("classify")),
         [.., "ocr"] => Route::new(Api::OpenAiOther, Op::Other("ocr")),
@@ -229,20 +272,30 @@ fn openai(segments: &[&str]) -> Option<Route> {
 
 /// Who answers, as far as the path alone says: gateways put the provider's name before its path.
 pub(super) fn provider(segments: &[&str], api: Api) -> Option<Provider> {
-    const PREFIXES: &[(&str, Provider)] = &[
+    const NAMES: &[(&str, Provider)] = &[
         ("bedrock", Provider::Bedrock),
         ("azure", Provider::AzureOpenAi),
         ("google-vertex", Provider::VertexAi),
         ("vertex", Provider::VertexAi),
         ("google", Provider::Gemini),
+        ("google-ai-studio", Provider::Gemini),
     ];
-    let named = segments.iter().take(4).find_map(|segment| {
-        let by_prefix = PREFIXES.iter().find(|(name, _)| name == segment).map(|(_, provider)| *provider);
-        by_prefix
-            .or_else(|| Provider::parse(segment))
-            .filter(|p| *p != Provider::Unknown && *p != Provider::OpenAi)
-    });
-    named.or(match api {
+    let named = |segment: &&str| {
+        let by_name = NAMES.iter().find(|(name, _)| name == segment).map(|(_, provider)| *provider);
+        by_name.or_else(|| Provider::parse(segment)).filter(|provider| *provider != Provider::Unknown)
+    };
+    if segments.contains(&"publishers") {
+        return Some(Provider::VertexAi);
+    }
+    // `openai` also names the API that others speak: any other name in the path is the provider's.
+    let mut names = segments.iter().take(6).filter_map(named);
+    let first = names.next();
+    let name = match first {
+        Some(Provider::OpenAi) if segments.contains(&"deployments") => Some(Provider::AzureOpenAi),
+        Some(Provider::OpenAi) => names.next().or(first),
+        other => other,
+    };
+    name.or(match api {
         Api::Messages | Api::AnthropicComplete => Some(Provider::Anthropic),
         Api::Converse | Api::Invoke => Some(Provider::Bedrock),
         Api::GenerateContent | Api::Predict if segments.contains(&"projects") => Some(Provider::VertexAi),
@@ -252,6 +305,8 @@ pub(super) fn provider(segments: &[&str], api: Api) -> Option<Provider> {
         Api::Tgi => Some(Provider::Tgi),
         Api::Watsonx => Some(Provider::Watsonx),
         Api::Replicate => Some(Provider::Replicate),
+        _ if segments.contains(&"serving-endpoints") => Some(Provider::Databricks),
+        _ if segments.contains(&"cortex") => Some(Provider::Snowflake),
         _ => None,
     })
 }

@@ -15,6 +15,17 @@ pub(super) fn of(provider: Provider, host: &Host, segments: &[&str]) -> Option<S
     region.filter(|region| !region.is_empty()).map(str::to_owned)
 }
 
+/// The region in the scope of an AWS signature for Bedrock.
+pub(super) fn of_signature(authorization: &str) -> Option<&str> {
+    let (_, credential) = authorization.strip_prefix("AWS4-HMAC-SHA256")?.split_once("Credential=")?;
+    let scope = credential.split([',', ' ']).next()?;
+    let mut parts = scope.rsplit('/');
+    match (parts.next()?, parts.next()?, parts.next()?) {
+        ("aws4_request", service, region) if service.starts_with("bedrock") => Some(region),
+        _ => None,
+    }
+}
+
 /// The label after the service's: `bedrock-runtime.eu-west-1.amazonaws.com`.
 fn aws(name: &str) -> Option<&str> {
     let mut labels = name.split('.').skip_while(|label| !label.starts_with("bedrock"));

@@ -10,7 +10,7 @@ mod reader;
 pub use reader::Unreadable;
 
 use super::endpoint::Endpoint;
-use crate::call::RequestFacts;
+use crate::call::{Operation, RequestFacts};
 
 impl Endpoint {
     /// Reads a request's whole body. An empty body has no facts but the path's.
@@ -26,8 +26,14 @@ impl Endpoint {
         }
         facts.stream = match self.path_stream {
             Some(stream) => stream || (facts.stream && shape.body_can_stream),
-            None => facts.stream || (shape.streams_by_default && !facts.edits.states_stream),
+            None => facts.stream || (self.streams_unless_told() && !facts.edits.states_stream),
         };
         Ok(facts)
+    }
+
+    /// Whether a request that does not say so is streamed.
+    fn streams_unless_told(&self) -> bool {
+        self.api.request().streams_by_default
+            && matches!(self.operation, Operation::Chat | Operation::TextCompletion)
     }
 }
