@@ -10,18 +10,21 @@ pub(crate) struct Arguments {
     pub(crate) scale: usize,
     pub(crate) variants: Vec<Variant>,
     pub(crate) record: Option<PathBuf>,
+    /// Only workloads whose name contains this.
+    pub(crate) only: String,
 }
 
 impl Arguments {
     pub(crate) fn from_env() -> Self {
         let mut all = std::env::args().skip(1);
-        let mut chosen = Self { rounds: 7, scale: 100, variants: Variant::ALL.to_vec(), record: None };
+        let mut chosen = Self { rounds: 7, scale: 100, variants: Variant::ALL.to_vec(), record: None, only: String::new() };
         while let Some(name) = all.next() {
             let value = all.next().unwrap_or_else(|| panic!("{name} needs a value"));
             match name.as_str() {
                 "--rounds" => chosen.rounds = number(&name, &value),
                 "--scale" => chosen.scale = number(&name, &value),
                 "--variants" => chosen.variants = value.split(',').map(Variant::named).collect(),
+                "--only" => chosen.only = value,
                 "--record" => chosen.record = Some(value.into()),
                 _ => panic!("bench has no option {name}"),
             }

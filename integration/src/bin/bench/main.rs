@@ -4,7 +4,7 @@
 //! before the same static upstream. Workloads run in interleaved rounds; what counts is the median of the
 //! ratios within each round, which a busy machine moves far less than it moves any single time.
 //!
-//! `bench [--rounds N] [--scale PERCENT] [--variants bare,noop,genops] [--record FILE]`
+//! `bench [--rounds N] [--scale PERCENT] [--variants bare,noop,genops] [--only WORKLOAD] [--record FILE]`
 //! prints Markdown; `--record` also writes the figures as JSON. Needs `GENOPS_ENVOY`, `GENOPS_NOOP_WASM` and
 //! `GENOPS_WASM`, as far as the chosen variants do.
 #![allow(
@@ -47,8 +47,9 @@ fn main() {
 }
 
 async fn measure(arguments: &Arguments) -> Vec<Block> {
-    let plain = workloads::all();
-    let traced = workloads::all().into_iter().filter(|workload| workload.is_traced_too).collect();
+    let chosen = || workloads::all().into_iter().filter(|workload| workload.name.contains(&arguments.only));
+    let plain = chosen().collect();
+    let traced = chosen().filter(|workload| workload.is_traced_too).collect();
     vec![
         block("no telemetry", Telemetry::Off, plain, arguments).await,
         block("tracing on, OTLP events on", Telemetry::On, traced, arguments).await,

@@ -1,0 +1,114 @@
+//! What one governed exchange costs natively, without any host: events in, effects out.
+//!
+//! `cargo bench --bench exchange`. The host's share is in `make bench`, which measures real Envoy.
+
+#![allow(missing_docs, clippy::unwrap_used, clippy::arithmetic_side_effects, clippy::disallowed_methods)]
+
+use std::hint::black_box;
+use std::rc::Rc;
+use std::time::Instant;
+
+use genops::config::{Config, parse};
+use genops::exchange::{Event, Exchange};
+use genops::headers::Headers;
+use genops::ports::{Clock, Expected, Properties, Random, Store, StoreError, Version};
+use genops::testing::MemoryStore;
+use genops::timestamp::Timestamp;
+
+struct Host(MemoryStore);
+
+impl Store for Host {
+    fn get(&self, key: &str) -> Result<Option<(Vec<u8>, Version)>, StoreError> {
+        self.0.get(key)
+    }
+    fn compare_and_set(&self, key: &str, bytes: &[u8], expected: Expected) -> Result<(), StoreError> {
+        self.0.compare_and_set(key, bytes, expected)
+    }
+}
+
+impl Clock for Host {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_seconds(1_771_286_400)
+    }
+}
+
+impl Random for Host {
+    fn bits128(&self) -> Option<u128> {
+        Some(7)
+    }
+}
+
+impl Properties for Host {
+    fn property(&self, _path: &[&str]) -> Option<Vec<u8>> {
+        None
+    }
+}
+
+const CONFIG: &str = r#"{
+  "attribution": {"project": {"on_missing": {"constant": "chatbot"}},
+                  "environment": {"sources": [], "on_missing": {"constant": "production"}}},
+  "prices": [{"model": "gpt-4o-mini", "currency": "USD", "input_per_million": 0.15, "output_per_million": 0.6}],
+  "budgets": [{"name": "team-tokens", "per": ["team"], "unit": "tokens", "limit": 1000000000000, "window": "day"}]
+}"#;
+
+const REQUEST: &[(&[u8], &[u8])] = &[
+    (b":method", b"POST"),
+    (b":path", b"/v1/chat/completions"),
+    (b":authority", b"api.openai.com"),
+    (b":scheme", b"https"),
+    (b"content-type", b"application/json"),
+    (b"content-length", b"1024"),
+    (b"authorization", b"Bearer sk-0000000000000000000000000000"),
+    (b"user-agent", b"OpenAI/Python 3.52.0"),
+    (b"accept", b"application/json"),
+    (b"x-stainless-lang", b"python"),
+    (b"x-request-id", b"9f6b0b3e-7c1f-4c5e-9d2e-1f0c6a1b2c3d"),
+    (b"x-genops-team", b"search"),
+    (b"x-genops-trace", b"6d8b83eb3f8d3c0d8628f078df7ab76f-94abd4f4766ca0c0"),
+];
+
+const ANSWER: &[(&[u8], &[u8])] = &[
+    (b":status", b"200"),
+    (b"content-type", b"application/json"),
+    (b"content-length", b"512"),
+    (b"server", b"envoy"),
+    (b"date", b"Sat, 21 Nov 2026 12:00:00 GMT"),
+    (b"x-envoy-upstream-service-time", b"12"),
+];
+
+const ANSWER_BODY: &[u8] = br#"{"id":"chatcmpl-1","object":"chat.completion","created":1771286400,"model":"gpt-4o-mini-2024-07-18","choices":[{"index":0,"message":{"role":"assistant","content":"Hello there, how are you?"},"finish_reason":"stop"}],"usage":{"prompt_tokens":250,"completion_tokens":8,"total_tokens":258,"prompt_tokens_details":{"cached_tokens":0},"completion_tokens_details":{"reasoning_tokens":0}}}"#;
+
+fn body(size: usize) -> Vec<u8> {
+    let head = br#"{"model":"gpt-4o-mini","max_tokens":100,"messages":[{"role":"user","content":""#;
+    let tail = br#""}]}"#;
+    let fill = size.saturating_sub(head.len() + tail.len());
+    let text: Vec<u8> = b"The quick brown fox jumps over the lazy dog. ".iter().copied().cycle().take(fill).collect();
+    [head.as_slice(), &text, tail].concat()
+}
+
+fn exchange(config: &Rc<Config>, host: &Host, body: &[u8]) {
+    let mut exchange = Exchange::new(config.clone());
+    let headers = Headers::new(REQUEST);
+    black_box(exchange.step(Event::RequestHeaders { headers, end_of_stream: false }, host));
+    black_box(exchange.step(Event::RequestBody { body }, host));
+    let headers = Headers::new(ANSWER);
+    black_box(exchange.step(Event::ResponseHeaders { headers, end_of_stream: false }, host));
+    black_box(exchange.step(Event::ResponseBody { chunk: ANSWER_BODY, end_of_stream: false }, host));
+    black_box(exchange.step(Event::ResponseBody { chunk: b"", end_of_stream: true }, host));
+    black_box(exchange.step(Event::Done, host));
+}
+
+fn main() {
+    let config = Rc::new(parse(CONFIG).unwrap());
+    for size in [1_024, 16_384, 131_072] {
+        let (host, body) = (Host(MemoryStore::default()), body(size));
+        let rounds = 20_000;
+        let mut best = f64::INFINITY;
+        for _ in 0..5 {
+            let start = Instant::now();
+            (0..rounds / 5).for_each(|_| exchange(&config, &host, &body));
+            best = best.min(start.elapsed().as_nanos() as f64 / f64::from(rounds / 5));
+        }
+        println!("governed exchange, {size:>6}-byte request: {best:>8.0} ns");
+    }
+}
