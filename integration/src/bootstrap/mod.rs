@@ -27,6 +27,13 @@ pub const UPSTREAM: &str = "upstream";
 /// The name of the cluster that leads to the collector.
 pub const OTLP: &str = "otel";
 
+/// The labels of the filter's metrics; Envoy takes them out of the metric's name.
+const METRIC_LABELS: [&str; 4] = ["result", "reason_code", "complete", "type"];
+
+fn metric_label(name: &&str) -> Value {
+    json!({"tag_name": name, "regex": format!("(_genops_{name}\\.=\\.(.*?);\\.;)")})
+}
+
 impl Options {
     /// A bootstrap with everything in it.
     pub fn bootstrap(&self) -> Value {
@@ -58,15 +65,10 @@ impl Options {
             "node": {"id": "lab", "cluster": "lab"},
             "admin": {"address": {"socket_address": {"address": "127.0.0.1", "port_value": 0}}},
             "static_resources": {"clusters": self.clusters()},
+            "stats_config": {"stats_tags": METRIC_LABELS.iter().map(metric_label).collect::<Vec<_>>()},
         });
         if self.tracing && self.spans_at_once {
             frame["layered_runtime"] = tracing::spans_at_once();
-        }
-        if !self.stats_tags.is_empty() {
-            let tag =
-                |name: &String| json!({"tag_name": name, "regex": format!("(_{name}\\.=\\.(.*?);\\.;)")});
-            frame["stats_config"] =
-                json!({"stats_tags": self.stats_tags.iter().map(tag).collect::<Vec<_>>()});
         }
         frame
     }

@@ -40,8 +40,6 @@ pub struct Options {
     pub filters_before: Vec<Value>,
     /// Further clusters.
     pub clusters: Vec<Value>,
-    /// Labels that the filter writes into its metric names.
-    pub stats_tags: Vec<String>,
     /// Writes one line per request to this file.
     pub access_log: Option<PathBuf>,
 }
@@ -113,7 +111,6 @@ impl Options {
             host_rewrite: None,
             filters_before: Vec::new(),
             clusters: Vec::new(),
-            stats_tags: Vec::new(),
             access_log: None,
         }
     }

@@ -4,6 +4,8 @@ use crate::application::Call;
 use lab::Span;
 
 const ABSENT: &str = "–";
+/// Before an actual that is the best known figure, since the provider stated none.
+pub(crate) const ESTIMATED: &str = "≈ ";
 
 /// The cells, in order.
 pub(crate) struct Row {
@@ -18,8 +20,12 @@ pub(crate) const DECISION: usize = 2;
 impl Row {
     /// Joins what the application saw with the span of the same AWU.
     pub(crate) fn of(call: &Call, spans: &[Span]) -> Self {
-        let awu = call.header("x-genops-awu-id");
-        let span = spans.iter().find(|span| awu.is_some() && text(span, "genops.awu.id") == awu);
+        // Where Envoy traces, the AWU is Envoy's span and has its identity.
+        let is_same = |span: &&Span| {
+            call.header("x-genops-awu-id")
+                .is_some_and(|awu| awu == format!("{}-{}", span.trace_id, span.span_id))
+        };
+        let span = spans.iter().find(is_same);
         let mut row = span.map_or_else(|| Self::bare(call), Self::of_span);
         row.cells[0] = call.name.clone();
         row.cells[1] = call.status.to_string();
@@ -34,6 +40,8 @@ impl Row {
             text(span, name)
                 .map_or(ABSENT.to_owned(), |amount| format!("{} {unit}", grouped(amount)).trim().to_owned())
         };
+        let is_estimated = text(span, "genops.accounting.complete") == Some("false");
+        let estimated = if is_estimated { ESTIMATED } else { "" };
         Self {
             cells: [
                 value("genops.operation.name"),
@@ -41,7 +49,7 @@ impl Row {
                 value("genops.policy.result"),
                 value("genops.policy.reason_code"),
                 amount("genops.accounting.reserved"),
-                amount("genops.accounting.actual"),
+                format!("{estimated}{}", amount("genops.accounting.actual")),
                 text(span, "genops.budget.remaining").map_or(ABSENT.to_owned(), grouped),
             ],
         }
@@ -98,26 +106,31 @@ mod tests {
     use lab::Span;
     use serde_json::{Value, json};
 
-    fn span(attributes: Value) -> Span {
+    fn span(span_id: &str, attributes: Value) -> Span {
         let Value::Object(attributes) = attributes else { panic!("attributes are an object") };
-        Span { attributes: attributes.into_iter().collect(), ..Span::default() }
+        let attributes = attributes.into_iter().collect();
+        Span { trace_id: "t".to_owned(), span_id: span_id.to_owned(), attributes, ..Span::default() }
     }
 
     #[test]
     fn a_call_is_joined_with_the_span_of_its_awu_and_no_other() {
         let line = json!({"call": "chat", "status": 200, "headers": {
-            "x-genops-awu-id": "b", "x-genops-policy-result": "ALLOWED", "x-genops-budget-remaining": "7",
+            "x-genops-awu-id": "t-b", "x-genops-policy-result": "ALLOWED", "x-genops-budget-remaining": "7",
         }});
         let call = Call::parse(&line.to_string());
-        let other = span(json!({"genops.awu.id": "a", "genops.policy.result": "BLOCKED"}));
+        let other = span("a", json!({"genops.policy.result": "BLOCKED"}));
         assert_eq!(Row::of(&call, std::slice::from_ref(&other)).cells[2], "ALLOWED");
         assert_eq!(Row::of(&call, std::slice::from_ref(&other)).cells[6], "7");
-        let own = span(json!({
-            "genops.awu.id": "b", "genops.policy.result": "ALLOWED", "genops.accounting.unit": "tokens",
-            "genops.accounting.reserved": "1216", "genops.budget.remaining": "18784",
-        }));
+        let own = span(
+            "b",
+            json!({
+                "genops.policy.result": "ALLOWED", "genops.accounting.unit": "tokens",
+                "genops.accounting.reserved": "1216", "genops.budget.remaining": "18784",
+                "genops.accounting.actual": "9", "genops.accounting.complete": "false",
+            }),
+        );
         let row = Row::of(&call, &[other, own]);
-        assert_eq!(row.cells, ["chat", "200", "ALLOWED", "–", "1,216 tokens", "–", "18,784"]);
+        assert_eq!(row.cells, ["chat", "200", "ALLOWED", "–", "1,216 tokens", "≈ 9 tokens", "18,784"]);
         assert!(row.is_decided() && !row.is_refused());
     }
 

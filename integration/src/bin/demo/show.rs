@@ -1,7 +1,7 @@
 //! Text for a person: the table, the exceptions, the telemetry.
 
 use crate::application::Call;
-use crate::row::{DECISION, Row, TITLES};
+use crate::row::{DECISION, ESTIMATED, Row, TITLES};
 use lab::{LogRecord, Span};
 use serde_json::Value;
 use std::fmt::Write as _;
@@ -15,6 +15,9 @@ pub(crate) fn table(rows: &[Row]) -> String {
     let _ = writeln!(text, "  {}", rule.join("┼"));
     for row in rows {
         text += &line(&row.cells, &widths, true);
+    }
+    if rows.iter().flat_map(|row| &row.cells).any(|cell| cell.starts_with(ESTIMATED)) {
+        let _ = writeln!(text, "  {ESTIMATED}best known: the provider did not state this call's usage");
     }
     text
 }
@@ -68,7 +71,7 @@ pub(crate) fn outcomes(calls: &[Call]) -> String {
 /// One span, and the events of the same AWU.
 pub(crate) fn telemetry(spans: &[Span], logs: &[LogRecord]) -> String {
     let is_governed = |span: &&Span| span.attributes.contains_key("genops.accounting.actual");
-    let Some(span) = spans.iter().filter(is_governed).nth(1).or_else(|| spans.first()) else {
+    let Some(span) = spans.iter().find(is_governed).or_else(|| spans.first()) else {
         return "  no span was exported".to_owned();
     };
     let mut text = format!("  Envoy's own span of one call, trace {} span {}\n", span.trace_id, span.span_id);
@@ -80,7 +83,7 @@ pub(crate) fn telemetry(spans: &[Span], logs: &[LogRecord]) -> String {
         let attributes: Vec<String> = log
             .attributes
             .iter()
-            .filter(|(name, _)| !span_only(name))
+            .filter(|(name, _)| !REPEATED.contains(&name.as_str()))
             .map(|(name, value)| format!("{}={}", name.trim_start_matches("genops."), plain(value)))
             .collect();
         let _ = writeln!(text, "    {:<42} {}", log.event_name, attributes.join(" "));
@@ -89,10 +92,15 @@ pub(crate) fn telemetry(spans: &[Span], logs: &[LogRecord]) -> String {
 }
 
 /// Attributes that every event repeats from its AWU.
-fn span_only(name: &str) -> bool {
-    ["genops.team", "genops.project", "genops.environment", "genops.spec.version", "genops.awu.id"]
-        .contains(&name)
-}
+const REPEATED: [&str; 7] = [
+    "genops.team",
+    "genops.project",
+    "genops.environment",
+    "genops.operation.name",
+    "genops.operation.type",
+    "genops.spec.version",
+    "genops.awu.id",
+];
 
 fn plain(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
