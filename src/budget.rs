@@ -34,7 +34,7 @@ pub enum Enforcement {
 }
 
 /// What becomes of a reservation that nobody settled in time.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum OnExpiry {
     /// It counts as spent.
     #[default]

@@ -21,7 +21,7 @@ pub(crate) struct Hold {
 }
 
 /// When a pending amount is due, and what becomes of it then.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Expiry {
     pub(crate) at_ms: u64,
     pub(crate) then: OnExpiry,
@@ -57,7 +57,7 @@ pub(crate) struct Account {
     pub(crate) carried: Amount,
     /// The highest alert threshold announced so far, per mille.
     pub(crate) alerted: u16,
-    /// At most [`MAX_PENDING`], each expiry once.
+    /// At most [`MAX_PENDING`], each expiry once, ascending.
     pub(crate) pending: Vec<Pending>,
 }
 
@@ -154,12 +154,10 @@ impl Account {
 
     /// Announces the thresholds that consumption has reached and that nobody announced before.
     pub(crate) fn announce(&mut self, limit: Amount, alert_at: &[u16]) -> Vec<u16> {
-        if alert_at.is_empty() {
-            return Vec::new();
-        }
-        let reached = per_mille(self.consumed(), limit);
-        let mut crossed: Vec<u16> =
-            alert_at.iter().copied().filter(|at| *at > self.alerted && u64::from(*at) <= reached).collect();
+        let consumed = u128::from(self.consumed().get()).saturating_mul(1_000);
+        let reached = |at: u16| consumed >= u128::from(limit.get()).saturating_mul(u128::from(at));
+        let news = |at: &u16| consumed > 0 && *at > self.alerted && reached(*at);
+        let mut crossed: Vec<u16> = alert_at.iter().copied().filter(news).collect();
         crossed.sort_unstable();
         self.alerted = crossed.last().copied().unwrap_or(self.alerted);
         crossed
@@ -180,20 +178,19 @@ impl Account {
     fn holding(&self, hold: Hold) -> Result<Self, NoRoom> {
         self.pending().get().checked_add(hold.amount.get()).ok_or(NoRoom)?;
         let mut account = self.clone();
-        if let Some(pending) = account.pending.iter_mut().find(|pending| pending.expiry == hold.expiry) {
-            pending.amount = pending.amount.plus(hold.amount);
-            pending.reservations = pending.reservations.checked_add(1).ok_or(NoRoom)?;
-        } else if account.pending.len() < MAX_PENDING {
-            account.pending.push(Pending { expiry: hold.expiry, amount: hold.amount, reservations: 1 });
-        } else {
-            return Err(NoRoom);
+        let position = account.pending.partition_point(|pending| pending.expiry < hold.expiry);
+        let full = account.pending.len() >= MAX_PENDING;
+        match account.pending.get_mut(position) {
+            Some(pending) if pending.expiry == hold.expiry => {
+                pending.amount = pending.amount.plus(hold.amount);
+                pending.reservations = pending.reservations.checked_add(1).ok_or(NoRoom)?;
+            }
+            _ if full => return Err(NoRoom),
+            _ => {
+                let Hold { amount, expiry } = hold;
+                account.pending.insert(position, Pending { expiry, amount, reservations: 1 });
+            }
         }
         Ok(account)
     }
-}
-
-fn per_mille(part: Amount, whole: Amount) -> u64 {
-    let thousandfold = u128::from(part.get()).saturating_mul(1_000);
-    let ratio = thousandfold.checked_div(u128::from(whole.get()));
-    ratio.map_or(if part.is_zero() { 0 } else { u64::MAX }, |ratio| u64::try_from(ratio).unwrap_or(u64::MAX))
 }

@@ -16,17 +16,29 @@ use super::record::{Corrupt, Entry, Record};
 /// A window end that never comes.
 const NEVER_MS: u64 = u64::MAX;
 
-/// One record, seen through one budget.
+/// One record, seen as the home of one place of one budget.
 pub(crate) struct Book<'b, 'r> {
     budget: &'b Budget,
+    place: &'b Place,
+    limit: Amount,
     record: &'b mut Record<'r>,
 }
 
 impl<'b, 'r> Book<'b, 'r> {
     /// Opens a record at `now`, or at the record's own clock if that is ahead.
-    pub(crate) fn open(budget: &'b Budget, record: &'b mut Record<'r>, now: Timestamp) -> Self {
+    pub(crate) fn open(
+        budget: &'b Budget,
+        place: &'b Place,
+        record: &'b mut Record<'r>,
+        now: Timestamp,
+    ) -> Self {
         record.clock_ms = record.clock_ms.max(now.as_millis());
-        Self { budget, record }
+        Self { budget, place, limit: budget.limit_of(place.key()), record }
+    }
+
+    /// The limit of the place's key.
+    pub(crate) fn limit(&self) -> Amount {
+        self.limit
     }
 
     /// The moment that counts here.
@@ -34,13 +46,13 @@ impl<'b, 'r> Book<'b, 'r> {
         self.record.clock_ms
     }
 
-    /// Brings the accounts of `place` up to date: what is due expires, debt moves on.
-    pub(crate) fn refresh(&mut self, place: &Place) -> Result<Expired, Corrupt> {
-        let limit = self.budget.limit_of(place.key());
-        let clock_ms = self.clock_ms();
+    /// Brings the accounts of the place up to date: what is due expires, debt moves on.
+    pub(crate) fn refresh(&mut self) -> Result<Expired, Corrupt> {
+        let (limit, clock_ms) = (self.limit, self.clock_ms());
         let mut notices = Notices::default();
         let mut earlier: Option<(i32, Amount)> = None;
-        for entry in self.record.entries.iter_mut().filter(|entry| *entry.identity == *place.identity()) {
+        for entry in self.record.entries.iter_mut().filter(|entry| *entry.identity == *self.place.identity())
+        {
             let window_index = entry.window_index;
             let account = entry.open()?;
             notices.expired(expire(account, clock_ms));
@@ -52,16 +64,19 @@ impl<'b, 'r> Book<'b, 'r> {
         Ok(notices.expired)
     }
 
-    /// The position of the account of `place` whose window is open, if there is one.
-    pub(crate) fn current(&self, place: &Place) -> Option<usize> {
+    /// The position of the account of the place whose window is open, if there is one.
+    pub(crate) fn current(&self) -> Option<usize> {
         let clock_ms = self.clock_ms();
         let entries = &self.record.entries;
-        entries.iter().rposition(|e| *e.identity == *place.identity() && e.ends_at_ms > clock_ms)
+        entries.iter().rposition(|e| *e.identity == *self.place.identity() && e.ends_at_ms > clock_ms)
     }
 
-    /// The position of the account of `place` in one window.
-    pub(crate) fn in_window(&self, place: &Place, index: i32) -> Option<usize> {
-        self.record.entries.iter().position(|e| *e.identity == *place.identity() && e.window_index == index)
+    /// The position of the account of the place in one window.
+    pub(crate) fn in_window(&self, index: i32) -> Option<usize> {
+        self.record
+            .entries
+            .iter()
+            .position(|e| *e.identity == *self.place.identity() && e.window_index == index)
     }
 
     /// The window that is open now.
@@ -69,23 +84,23 @@ impl<'b, 'r> Book<'b, 'r> {
         self.budget.window.span_at(Timestamp::from_millis(self.clock_ms())).index
     }
 
-    /// Adds the account of `place` for the open window, recycling others where the room is wanted. `None`: no room.
-    pub(crate) fn add(&mut self, place: &Place, notices: &mut Notices) -> Result<Option<usize>, Corrupt> {
+    /// Adds the account of the place for the open window, recycling others where the room is wanted. `None`: no room.
+    pub(crate) fn add(&mut self, notices: &mut Notices) -> Result<Option<usize>, Corrupt> {
         let span = self.budget.window.span_at(Timestamp::from_millis(self.clock_ms()));
-        self.recycle_earlier(place)?;
+        self.recycle_earlier()?;
         if self.record.entries.len() >= place::accounts_per_record(self.budget)
             && !self.recycle_any(span.index, notices)?
         {
             return Ok(None);
         }
-        Ok(Some(self.push(place)))
+        Ok(Some(self.push()))
     }
 
-    /// Adds the account of `place` for the open window, whatever the room.
-    pub(crate) fn push(&mut self, place: &Place) -> usize {
+    /// Adds the account of the place for the open window, whatever the room.
+    pub(crate) fn push(&mut self) -> usize {
         let span = self.budget.window.span_at(Timestamp::from_millis(self.clock_ms()));
         let ends_at_ms = span.ends_at.map_or(NEVER_MS, Timestamp::as_millis);
-        self.record.entries.push(Entry::new(place.identity(), span.index, ends_at_ms));
+        self.record.entries.push(Entry::new(self.place.identity(), span.index, ends_at_ms));
         self.record.entries.len().saturating_sub(1)
     }
 
@@ -95,13 +110,12 @@ impl<'b, 'r> Book<'b, 'r> {
     }
 
     /// How the account at a position stands.
-    pub(crate) fn balance(&mut self, position: usize, place: &Place) -> Result<Balance, Corrupt> {
-        let allocated = self.budget.limit_of(place.key());
+    pub(crate) fn balance(&mut self, position: usize) -> Result<Balance, Corrupt> {
         let entry = self.record.entries.get_mut(position).ok_or(Corrupt)?;
         let (window_index, ends_at_ms) = (entry.window_index, entry.ends_at_ms);
         let account = entry.open()?;
         Ok(Balance {
-            allocated,
+            allocated: self.limit,
             consumed: account.consumed(),
             pending: account.pending(),
             window_index,
@@ -109,16 +123,17 @@ impl<'b, 'r> Book<'b, 'r> {
         })
     }
 
-    /// Forgets the windows of `place` before the last one; that one stays, for late settlements and its debt.
-    fn recycle_earlier(&mut self, place: &Place) -> Result<(), Corrupt> {
-        let Some(last) = self.record.entries.iter().rposition(|e| *e.identity == *place.identity()) else {
+    /// Forgets the windows of the place before the last one; that one stays, for late settlements and its debt.
+    fn recycle_earlier(&mut self) -> Result<(), Corrupt> {
+        let Some(last) = self.record.entries.iter().rposition(|e| *e.identity == *self.place.identity())
+        else {
             return Ok(());
         };
         let mut position = last;
         while let Some(earlier) = position.checked_sub(1) {
             position = earlier;
             let Some(entry) = self.record.entries.get_mut(position) else { break };
-            if *entry.identity == *place.identity() && entry.open()?.pending.is_empty() {
+            if *entry.identity == *self.place.identity() && entry.open()?.pending.is_empty() {
                 self.record.entries.remove(position);
             }
         }
@@ -129,12 +144,11 @@ impl<'b, 'r> Book<'b, 'r> {
     /// unit) that the budget no longer has.
     fn recycle_any(&mut self, open_index: i32, notices: &mut Notices) -> Result<bool, Corrupt> {
         let clock_ms = self.clock_ms();
-        let current = Place::shared(self.budget);
         let mut of_old_definition = None;
         for position in 0..self.record.entries.len() {
             let followed = self.is_followed(position);
             let Some(entry) = self.record.entries.get_mut(position) else { break };
-            let same_definition = place::same_definition(&entry.identity, current.identity());
+            let same_definition = place::same_definition(&entry.identity, self.place.identity());
             let closed = entry.ends_at_ms <= clock_ms;
             let gap = open_index.saturating_sub(entry.window_index);
             let limit = self.budget.limit_of(place::key_of(&entry.identity));

@@ -127,10 +127,10 @@ pub fn inspect<S: Store + ?Sized>(
 ) -> Result<Balance, LedgerError> {
     let place = Place::of(budget, key)?;
     transact(store, &place.record(budget), |record| {
-        let mut book = Book::open(budget, record, now);
-        let position = book.current(&place).unwrap_or_else(|| book.push(&place));
-        book.refresh(&place)?;
-        Ok(Step::Leave(book.balance(position, &place)?))
+        let mut book = Book::open(budget, &place, record, now);
+        let position = book.current().unwrap_or_else(|| book.push());
+        book.refresh()?;
+        Ok(Step::Leave(book.balance(position)?))
     })
 }
 
@@ -162,7 +162,7 @@ fn reserve_at<S: Store + ?Sized>(
 ) -> Result<Option<Tried>, LedgerError> {
     let budget = claim.budget;
     let made = transact(store, &place.record(budget), |record| {
-        reserve_in(Book::open(budget, record, now), budget, &place, claim.amount)
+        reserve_in(Book::open(budget, &place, record, now), budget, claim.amount)
     })?;
     Ok(made.map(|made| match made.result {
         Ok((hold, shortage)) => {
@@ -184,21 +184,20 @@ struct Attempt {
 fn reserve_in(
     mut book: Book<'_, '_>,
     budget: &Budget,
-    place: &Place,
     amount: Amount,
 ) -> Result<Step<Option<Attempt>>, LedgerError> {
     let mut notices = Notices::default();
-    let position = match book.current(place) {
+    let position = match book.current() {
         Some(position) => position,
-        None => match book.add(place, &mut notices)? {
+        None => match book.add(&mut notices)? {
             Some(position) => position,
             None => return Ok(Step::Leave(None)),
         },
     };
-    notices.expired(book.refresh(place)?);
+    notices.expired(book.refresh()?);
     let expiry = Expiry::after(book.clock_ms(), budget.ttl_ms, budget.on_expiry);
     let hold = Hold { amount, expiry };
-    let limit = budget.limit_of(place.key());
+    let limit = book.limit();
     let account = book.account(position)?;
     let result = match account.reserve(hold, limit, budget.enforcement) {
         Ok((after, shortage)) => {
@@ -211,7 +210,7 @@ fn reserve_in(
     notices.crossed = account.announce(limit, &budget.alert_at);
     // A refusal writes only what it must: that something expired, or that somebody was told of a crossing.
     let write = result.is_ok() || !notices.is_empty();
-    let attempt = Attempt { result, balance: book.balance(position, place)?, notices };
+    let attempt = Attempt { result, balance: book.balance(position)?, notices };
     Ok(if write { Step::Write(Some(attempt)) } else { Step::Leave(Some(attempt)) })
 }
 
@@ -223,7 +222,7 @@ fn resolve<S: Store + ?Sized>(
 ) -> Result<Settlement, Box<Unsettled>> {
     let budget = &*reservation.budget;
     let settled = transact(store, &reservation.place.record(budget), |record| {
-        resolve_in(Book::open(budget, record, now), &reservation, actual)
+        resolve_in(Book::open(budget, &reservation.place, record, now), &reservation, actual)
     });
     settled.map_err(|error| Box::new(Unsettled { error, reservation }))
 }
@@ -233,30 +232,30 @@ fn resolve_in(
     reservation: &Reservation,
     actual: Option<Amount>,
 ) -> Result<Step<Settlement>, LedgerError> {
-    let Reservation { budget, place, hold, window_index } = reservation;
+    let Reservation { budget, hold, window_index, .. } = reservation;
     let mut notices = Notices::default();
-    let position = match (book.in_window(place, *window_index), actual) {
+    let position = match (book.in_window(*window_index), actual) {
         (Some(position), _) => position,
         (None, Some(_)) if book.window_index() == *window_index => {
-            book.add(place, &mut notices)?.ok_or(LedgerError::Full)?
+            book.add(&mut notices)?.ok_or(LedgerError::Full)?
         }
         (None, _) => {
             let held = if hold.expiry.is_due(book.clock_ms()) { Held::Expired } else { Held::Missing };
             return Ok(Step::Leave(Settlement { held, balance: None, notices }));
         }
     };
-    notices.expired(book.refresh(place)?);
-    let clock_ms = book.clock_ms();
+    notices.expired(book.refresh()?);
+    let (clock_ms, limit) = (book.clock_ms(), book.limit());
     let account = book.account(position)?;
     let (after, held) = match actual {
         Some(actual) => account.post(*hold, actual, clock_ms),
         None => account.void(*hold, clock_ms),
     };
     *account = after;
-    notices.crossed = account.announce(budget.limit_of(place.key()), &budget.alert_at);
+    notices.crossed = account.announce(limit, &budget.alert_at);
     // Once more, for the debt that this left to the windows after it.
-    notices.expired(book.refresh(place)?);
-    Ok(Step::Write(Settlement { held, balance: Some(book.balance(position, place)?), notices }))
+    notices.expired(book.refresh()?);
+    Ok(Step::Write(Settlement { held, balance: Some(book.balance(position)?), notices }))
 }
 
 /// Voids what was reserved before a refusal, in reverse.

@@ -5,7 +5,7 @@
 //!
 //! Layout 1, little-endian: `1u8`, clock `u64` ms, then accounts until the end, each of: identity length `u16`, number
 //! of pending `u8`, window index `i32`, window end `u64` ms (all ones: never), posted `u64`, carried `u64`, alerted
-//! `u16`, the identity, then each pending of: expiry `u64` ms, what then `u8`, amount `u64`, reservations `u32`.
+//! `u16`, the identity, then each pending, ascending: expiry `u64` ms, what then `u8`, amount `u64`, reservations `u32`.
 //! Accounts of one identity are in window order.
 
 use std::borrow::Cow;
@@ -68,7 +68,9 @@ impl<'a> Record<'a> {
         if rest.u8()? != LAYOUT {
             return Err(Corrupt);
         }
-        let mut record = Record { clock_ms: rest.u64()?, entries: Vec::with_capacity(4) };
+        let accounts = bytes.len() / FIXED_BYTES / 2;
+        let mut record =
+            Record { clock_ms: rest.u64()?, entries: Vec::with_capacity(accounts.saturating_add(1)) };
         while !rest.0.is_empty() {
             record.entries.push(Entry::decode(&mut rest)?);
         }
@@ -109,14 +111,13 @@ impl<'a> Entry<'a> {
 
     fn decode(rest: &mut Reader<'a>) -> Result<Self, Corrupt> {
         let start = rest.0;
-        let identity_len = usize::from(rest.u16()?);
-        let pending_len = usize::from(rest.u8()?);
+        let mut fixed = Reader(rest.take(FIXED_BYTES)?);
+        let identity_len = usize::from(fixed.u16()?);
+        let pending_len = usize::from(fixed.u8()?);
+        let (window_index, ends_at_ms, account) = (fixed.i32()?, fixed.u64()?, fixed.0);
         if pending_len > MAX_PENDING {
             return Err(Corrupt);
         }
-        let window_index = rest.i32()?;
-        let ends_at_ms = rest.u64()?;
-        let account = rest.take(18)?;
         let identity = rest.take(identity_len)?;
         let pending = rest.take(pending_len.saturating_mul(PENDING_BYTES))?;
         let entry = start.get(..start.len().saturating_sub(rest.0.len())).ok_or(Corrupt)?;
@@ -166,7 +167,7 @@ fn decode_account(account: &[u8], pending: &[u8]) -> Result<Account, Corrupt> {
     let mut rest = Reader(pending);
     while !rest.0.is_empty() {
         let pending = decode_pending(&mut rest)?;
-        if account.pending.iter().any(|other| other.expiry == pending.expiry) {
+        if account.pending.last().is_some_and(|last| last.expiry >= pending.expiry) {
             return Err(Corrupt);
         }
         account.pending.push(pending);

@@ -14,6 +14,7 @@ mod bounded;
 mod conflicts;
 mod interleavings;
 mod model;
+mod records;
 mod schedule;
 mod tables;
 mod windows;
