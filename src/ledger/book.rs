@@ -4,6 +4,9 @@
 //! holds anything, or whose debt has yet to move on, is never recycled; a closed window is never opened again, since the
 //! record's clock only steps forward.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
 use crate::amount::Amount;
 use crate::budget::{Budget, Debt};
 use crate::timestamp::Timestamp;
@@ -48,18 +51,27 @@ impl<'b, 'r> Book<'b, 'r> {
 
     /// Brings the accounts of the place up to date: what is due expires, debt moves on.
     pub(crate) fn refresh(&mut self) -> Result<Expired, Corrupt> {
-        let (limit, clock_ms) = (self.limit, self.clock_ms());
+        let (limit, clock_ms, debt) = (self.limit, self.clock_ms(), self.budget.debt);
         let mut notices = Notices::default();
-        let mut earlier: Option<(i32, Amount)> = None;
+        let mut earlier = None;
         for entry in self.record.entries.iter_mut().filter(|entry| *entry.identity == *self.place.identity())
         {
-            let window_index = entry.window_index;
-            let account = entry.open()?;
-            notices.expired(expire(account, clock_ms));
-            if let (Debt::Carry, Some((index, consumed))) = (self.budget.debt, earlier) {
-                account.carried = debt(consumed, limit, window_index.saturating_sub(index));
-            }
-            earlier = Some((window_index, account.consumed()));
+            notices.expired(entry.refresh(clock_ms, debt, limit, earlier)?);
+            earlier = Some((entry.window_index, entry.open()?.consumed()));
+        }
+        Ok(notices.expired)
+    }
+
+    /// The same for every account of the record.
+    fn refresh_all(&mut self) -> Result<Expired, Corrupt> {
+        let (budget, clock_ms) = (self.budget, self.clock_ms());
+        let mut notices = Notices::default();
+        let mut earlier: BTreeMap<Cow<'_, [u8]>, Consumed> = BTreeMap::new();
+        for entry in &mut self.record.entries {
+            let limit = budget.limit_of(place::key_of(&entry.identity));
+            let before = earlier.get(&entry.identity).copied();
+            notices.expired(entry.refresh(clock_ms, budget.debt, limit, before)?);
+            earlier.insert(entry.identity.clone(), (entry.window_index, entry.open()?.consumed()));
         }
         Ok(notices.expired)
     }
@@ -143,6 +155,7 @@ impl<'b, 'r> Book<'b, 'r> {
     /// Makes room by forgetting one account that holds nothing any more; failing that, one of a definition (window or
     /// unit) that the budget no longer has.
     fn recycle_any(&mut self, open_index: i32, notices: &mut Notices) -> Result<bool, Corrupt> {
+        notices.expired(self.refresh_all()?);
         let clock_ms = self.clock_ms();
         let mut of_old_definition = None;
         for position in 0..self.record.entries.len() {
@@ -153,7 +166,6 @@ impl<'b, 'r> Book<'b, 'r> {
             let gap = open_index.saturating_sub(entry.window_index);
             let limit = self.budget.limit_of(place::key_of(&entry.identity));
             let account = entry.open()?;
-            notices.expired(expire(account, clock_ms));
             if !account.pending.is_empty() {
                 continue;
             }
@@ -182,10 +194,29 @@ impl<'b, 'r> Book<'b, 'r> {
     }
 }
 
-fn expire(account: &mut Account, clock_ms: u64) -> Expired {
-    let Some((after, expired)) = account.expire(clock_ms) else { return Expired::default() };
-    *account = after;
-    expired
+/// A window, and what was consumed in it.
+type Consumed = (i32, Amount);
+
+impl Entry<'_> {
+    /// What is due expires; the debt of the window before, if there is one, moves here.
+    fn refresh(
+        &mut self,
+        clock_ms: u64,
+        policy: Debt,
+        limit: Amount,
+        before: Option<Consumed>,
+    ) -> Result<Expired, Corrupt> {
+        let window_index = self.window_index;
+        let account = self.open()?;
+        let mut told = Expired::default();
+        if let Some((after, expired)) = account.expire(clock_ms) {
+            (*account, told) = (after, expired);
+        }
+        if let (Debt::Carry, Some((index, consumed))) = (policy, before) {
+            account.carried = debt(consumed, limit, window_index.saturating_sub(index));
+        }
+        Ok(told)
+    }
 }
 
 /// What is left of consumption after the limits of so many windows.

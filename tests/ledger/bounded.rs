@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use genops::amount::{Amount, Unit};
 use genops::awu::Attribute;
-use genops::budget::{Budget, Key, OnFull};
-use genops::ledger::{self, Cause, Claim, LedgerError, Shortage};
+use genops::budget::{Budget, Debt, Key, OnFull};
+use genops::ledger::{self, Cause, Claim, Held, LedgerError, Reservation, Shortage};
 use genops::testing::MemoryStore;
 use genops::timestamp::Timestamp;
 use genops::window::{Period, Window};
@@ -112,4 +112,65 @@ fn accounts_that_hold_nothing_give_their_room_in_an_open_window_too() {
         let mut reserved = ledger::reserve_all(&store, at(0), &[claim]).unwrap();
         ledger::void(&store, at(0), reserved.entries.remove(0).reservation).unwrap();
     }
+}
+
+/// Reserves for `acme` alone and gives what it holds.
+fn hold(store: &MemoryStore, now: Timestamp, budget: &Arc<Budget>, amount: u64) -> Reservation {
+    let claim = Claim { budget, key: "acme", amount: Amount::new(amount) };
+    ledger::reserve_all(store, now, &[claim]).unwrap().entries.remove(0).reservation
+}
+
+/// Wants room in every record, so that whatever may be recycled is.
+fn flood(store: &MemoryStore, now: Timestamp, budget: &Arc<Budget>) {
+    let refused =
+        (0..20_000).filter(|n| spend(store, now, budget, &format!("invented-{n}"), 1).is_err()).count();
+    assert!(refused > 5_000, "only {refused} did not fit");
+}
+
+const DAY_S: u64 = 86_400;
+
+#[test]
+fn an_account_with_a_call_in_flight_outlives_its_window() {
+    let (store, budget) = (MemoryStore::default(), per_customer(1, OnFull::Refuse, Period::Day));
+    let budget = Arc::new(Budget { ttl_ms: 3 * DAY_S * 1_000, ..(*budget).clone() });
+    let held = hold(&store, at(0), &budget, 50);
+    flood(&store, at(DAY_S), &budget);
+    let settled = ledger::post(&store, at(DAY_S + 1), held, Amount::new(20)).unwrap();
+    assert_eq!(settled.held, Held::Pending);
+    assert_eq!(settled.balance.unwrap().consumed, Amount::new(20));
+}
+
+fn carrying(ttl_s: u64) -> Arc<Budget> {
+    let budget = per_customer(1, OnFull::Refuse, Period::Day);
+    Arc::new(Budget { debt: Debt::Carry, ttl_ms: ttl_s * 1_000, ..(*budget).clone() })
+}
+
+fn consumed(store: &MemoryStore, now: Timestamp, budget: &Budget) -> u64 {
+    ledger::inspect(store, now, budget, "acme").unwrap().consumed.get()
+}
+
+#[test]
+fn debt_that_a_late_settlement_makes_outlives_the_account_that_made_it() {
+    let (store, budget) = (MemoryStore::default(), carrying(2 * DAY_S));
+    let yesterday = hold(&store, at(0), &budget, 60);
+    let _today = hold(&store, at(DAY_S), &budget, 10);
+    ledger::post(&store, at(DAY_S + 1), yesterday, Amount::new(160)).unwrap();
+    flood(&store, at(DAY_S + 2), &budget);
+    assert_eq!(consumed(&store, at(DAY_S + 3), &budget), 60);
+}
+
+#[test]
+fn debt_that_an_expiry_makes_outlives_the_account_that_made_it() {
+    let (store, budget) = (MemoryStore::default(), carrying(1_000));
+    let midnight_s = 72_800;
+    let (spent, lost) =
+        (hold(&store, at(midnight_s - 500), &budget, 50), hold(&store, at(midnight_s - 500), &budget, 50));
+    ledger::post(&store, at(midnight_s - 499), spent, Amount::new(120)).unwrap();
+    let today = hold(&store, at(midnight_s + 1), &budget, 10);
+    assert_eq!(consumed(&store, at(midnight_s + 2), &budget), 20);
+    // Whoever wants the room finds the expiry.
+    flood(&store, at(midnight_s + 3_000), &budget);
+    assert!(ledger::void(&store, at(midnight_s + 3_001), lost).unwrap().balance.is_none(), "recycled");
+    ledger::void(&store, at(midnight_s + 3_002), today).unwrap();
+    assert_eq!(consumed(&store, at(midnight_s + 3_003), &budget), 70);
 }
