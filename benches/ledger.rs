@@ -1,7 +1,7 @@
 //! Reserve and settle over a store in memory: `cargo bench --bench ledger`.
 //!
-//! Nanoseconds for each whole call (reserve all, then post all); a number as argument sets the rounds. The store's own share is shown
-//! beside it: the same number of reads and writes of records of the same size, and nothing between them.
+//! Nanoseconds for each whole call (reserve all, then post all); a number as argument sets the rounds. The store's own
+//! share is shown beside it: the same reads and writes of records of the same size, and nothing between them.
 
 #![allow(
     clippy::disallowed_methods,
@@ -18,7 +18,9 @@ use genops::amount::{Amount, Unit};
 use genops::awu::Attribute;
 use genops::budget::{Budget, Key};
 use genops::ledger::{self, Claim};
+use genops::limit::{self, Take};
 use genops::ports::{Expected, Store as _};
+use genops::rate_limit::RateLimit;
 use genops::testing::MemoryStore;
 use genops::timestamp::Timestamp;
 use genops::window::{Period, Window};
@@ -86,7 +88,21 @@ fn reserve_and_settle(name: &str, budgets: &[(Arc<Budget>, &str)], neighbours: u
     println!("{name:<52} {whole_ns:>7.0} ns, of which the store {host_ns:>5.0}, the ledger {own_ns:>5.0}");
 }
 
+fn take_and_correct(name: &str) {
+    let (store, amount) = (MemoryStore::default(), Amount::new(1_000));
+    let limit = Arc::new(RateLimit::new("tokens", Unit::Tokens, Amount::new(u64::MAX / 2), 60_000));
+    let takes = [Take { limit: &limit, key: "", amount }];
+    let whole_ns = measure(|number| {
+        for entry in limit::take_all(&store, at(number), black_box(&takes)).unwrap().entries {
+            let settled = limit::settle(&store, at(number), entry.grant, Amount::new(400));
+            assert!(black_box(settled).is_ok());
+        }
+    });
+    println!("{name:<52} {whole_ns:>7.0} ns");
+}
+
 fn main() {
+    take_and_correct("take + correct, one rate limit");
     let org = || (budget("organisation", Period::Month { starts_on_day: 1 }, false), "");
     let team = || (budget("team", Period::Day, true), "blue");
     let customer = || (budget("customer", Period::Hour, true), "acme");

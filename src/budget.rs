@@ -127,9 +127,14 @@ impl Budget {
     /// The key of the account that a call with these values belongs to; `None` when a value is absent, so that the
     /// budget does not apply.
     pub fn key<'v>(&self, value: impl FnMut(Key) -> Option<&'v str>) -> Option<String> {
-        let values: Option<Vec<&str>> = self.per.iter().copied().map(value).collect();
-        Some(join(values?))
+        key(&self.per, value)
     }
+}
+
+/// The joined values of `per`, `None` when one is absent.
+pub fn key<'v>(per: &[Key], value: impl FnMut(Key) -> Option<&'v str>) -> Option<String> {
+    let values: Option<Vec<&str>> = per.iter().copied().map(value).collect();
+    Some(join(values?))
 }
 
 /// Joins key values so that different values never give the same key: one value stands as it is, several are separated

@@ -29,10 +29,12 @@ pub mod timestamp;
 
 // Layer 1: the vocabulary that everything above shares.
 pub mod awu;
+pub mod bucket;
 pub mod budget;
 pub mod call;
 pub mod config;
 pub mod decision;
+pub mod rate_limit;
 pub mod usage;
 pub mod window;
 
@@ -40,6 +42,7 @@ pub mod window;
 pub mod attribution;
 pub mod cost;
 pub mod ledger;
+pub mod limit;
 pub mod provider;
 
 // Layer 3: what came of it, and how it is told.

@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use crate::amount::Amount;
+use crate::bucket;
 use crate::budget::{Budget, Debt};
 use crate::timestamp::Timestamp;
 
@@ -98,10 +99,11 @@ impl<'b, 'r> Book<'b, 'r> {
 
     /// Adds the account of the place for the open window, recycling others where the room is wanted. `None`: no room.
     pub(crate) fn add(&mut self, notices: &mut Notices) -> Result<Option<usize>, Corrupt> {
-        let span = self.budget.window.span_at(Timestamp::from_millis(self.clock_ms()));
+        // Nothing may be recycled before its debt has moved on.
+        notices.expired(self.refresh_all()?);
         self.recycle_earlier()?;
-        if self.record.entries.len() >= place::accounts_per_record(self.budget)
-            && !self.recycle_any(span.index, notices)?
+        if self.record.entries.len() >= bucket::keys_per_record(self.budget.capacity)
+            && !self.recycle_any()?
         {
             return Ok(None);
         }
@@ -154,9 +156,8 @@ impl<'b, 'r> Book<'b, 'r> {
 
     /// Makes room by forgetting one account that holds nothing any more; failing that, one of a definition (window or
     /// unit) that the budget no longer has.
-    fn recycle_any(&mut self, open_index: i32, notices: &mut Notices) -> Result<bool, Corrupt> {
-        notices.expired(self.refresh_all()?);
-        let clock_ms = self.clock_ms();
+    fn recycle_any(&mut self) -> Result<bool, Corrupt> {
+        let (clock_ms, open_index) = (self.clock_ms(), self.window_index());
         let mut of_old_definition = None;
         for position in 0..self.record.entries.len() {
             let followed = self.is_followed(position);

@@ -8,7 +8,7 @@
 //! - Of several claims all are admitted or none.
 //! - Every reservation is resolved once. What was posted stays posted in full, above the limit too.
 //! - A clock that steps back opens no closed window and revives no expired reservation.
-//! - The store holds at most [`place::BUCKETS`] + 1 records for a budget, of bounded size.
+//! - The store holds at most [`crate::bucket::BUCKETS`] + 1 records for a budget, of bounded size.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -51,8 +51,7 @@ pub use self::outcome::{
     Balance, Cause, Claim, Entry, Expired, Held, LedgerError, Notices, Refusal, Reservation, Reserved,
     Settlement, Shortage, Unsettled,
 };
-pub use self::place::MAX_KEY_BYTES;
-pub use self::transaction::MAX_ATTEMPTS;
+pub use crate::bucket::{MAX_ATTEMPTS, MAX_KEY_BYTES};
 
 /// Reserves every claim, or none. Budgets are asked in the order of their names, then keys, whatever the order of
 /// `claims`, so that equal plans meet in the same order everywhere; a refusal voids in reverse what came before it.
@@ -253,8 +252,6 @@ fn resolve_in(
     };
     *account = after;
     notices.crossed = account.announce(limit, &budget.alert_at);
-    // Once more, for the debt that this left to the windows after it.
-    notices.expired(book.refresh()?);
     Ok(Step::Write(Settlement { held, balance: Some(book.balance(position)?), notices }))
 }
 

@@ -11,13 +11,11 @@
 use std::borrow::Cow;
 
 use crate::amount::Amount;
+use crate::bucket::MAX_KEYS;
 use crate::budget::OnExpiry;
 
 use super::account::{Account, Expiry, MAX_PENDING, Pending};
 use super::outcome::LedgerError;
-
-/// More accounts than any record may hold.
-pub(crate) const MAX_ACCOUNTS: usize = 255;
 
 const LAYOUT: u8 = 1;
 const PENDING_BYTES: usize = 21;
@@ -74,7 +72,7 @@ impl<'a> Record<'a> {
         while !rest.0.is_empty() {
             record.entries.push(Entry::decode(&mut rest)?);
         }
-        if record.entries.len() > MAX_ACCOUNTS {
+        if record.entries.len() > MAX_KEYS {
             return Err(Corrupt);
         }
         Ok(record)

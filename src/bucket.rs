@@ -1,0 +1,113 @@
+//! Records of the shared store that many keys live in: their names, and how they are changed.
+//!
+//! Knows the [`Store`] and nothing of what records hold. The store never deletes, so keys are spread by a hash over a
+//! fixed number of records; the number never depends on configuration and a name only on its owner's, so that no edit
+//! of the configuration moves a key. One change of one record is one compare-and-set, tried a bounded number of times.
+
+use crate::ports::{Expected, Store, StoreError};
+
+/// How many numbered records one owner has at most.
+pub const BUCKETS: u32 = 1_024;
+
+/// How often one change is tried before it is [`Failure::Contended`].
+pub const MAX_ATTEMPTS: u32 = 64;
+
+/// The longest key.
+pub const MAX_KEY_BYTES: usize = 512;
+
+/// The most keys that one record holds, whatever the capacity.
+pub const MAX_KEYS: usize = 255;
+
+/// One record of an owner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bucket {
+    /// One of [`BUCKETS`].
+    Numbered(u32),
+    /// Where the keys meet for which there was no room.
+    Shared,
+}
+
+impl Bucket {
+    /// The record of `key`: FNV-1a, folded. Stable for ever, since it says where existing keys are.
+    pub fn of(key: &str) -> Self {
+        let hash = key.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+        });
+        let folded = hash ^ (hash >> 32);
+        Self::Numbered(u32::try_from((folded ^ (folded >> 16)) & u64::from(BUCKETS - 1)).unwrap_or(0))
+    }
+
+    /// The record's name in the store, different for every bucket of every owner.
+    pub fn record(self, family: &str, owner: &str) -> String {
+        let len = family.len().saturating_add(owner.len()).saturating_add(16);
+        let mut name = String::with_capacity(len);
+        name.extend(["genops/", family, "/", owner, "/"]);
+        match self {
+            Self::Shared => name.push_str("shared"),
+            Self::Numbered(number) => {
+                name.extend(
+                    [8, 4, 0].iter().filter_map(|shift| char::from_digit((number >> shift) & 15, 16)),
+                );
+            }
+        }
+        name
+    }
+}
+
+/// How many keys one record may hold so that an owner can hold `capacity`: the mean, and enough above it that an uneven
+/// spread does not matter. With four standard deviations a record is too small about once in 30,000.
+pub fn keys_per_record(capacity: u32) -> usize {
+    let mean = capacity.div_ceil(BUCKETS);
+    let room = mean.saturating_add(mean.isqrt().saturating_mul(4)).saturating_add(4);
+    usize::try_from(room).unwrap_or(usize::MAX).min(MAX_KEYS)
+}
+
+/// What an edit came to.
+pub enum Step<R> {
+    /// The record changed to these bytes.
+    Write(Vec<u8>, R),
+    /// It did not change.
+    Leave(R),
+}
+
+/// Why a record could not be changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// Other writers came first each time.
+    Contended,
+    /// The store failed, with the host's status code.
+    Unavailable(u32),
+}
+
+/// Changes the record called `name`. `edit` sees one consistent version, `None` where there is no record, and may run
+/// several times.
+///
+/// # Errors
+/// What `edit` says, or a [`Failure`]; then nothing was written, unless the store wrote and failed to say so.
+pub fn update<S: Store + ?Sized, R, E: From<Failure>>(
+    store: &S,
+    name: &str,
+    mut edit: impl FnMut(Option<&[u8]>) -> Result<Step<R>, E>,
+) -> Result<R, E> {
+    for _ in 0..MAX_ATTEMPTS {
+        let stored = match store.get(name) {
+            Ok(stored) => stored,
+            Err(StoreError::Conflict) => continue,
+            Err(StoreError::Unavailable(status)) => return Err(Failure::Unavailable(status).into()),
+        };
+        let (bytes, expected) = match &stored {
+            None => (None, Expected::Absent),
+            Some((bytes, version)) => (Some(bytes.as_slice()), Expected::Version(*version)),
+        };
+        let (bytes, result) = match edit(bytes)? {
+            Step::Leave(result) => return Ok(result),
+            Step::Write(bytes, result) => (bytes, result),
+        };
+        match store.compare_and_set(name, &bytes, expected) {
+            Ok(()) => return Ok(result),
+            Err(StoreError::Conflict) => {}
+            Err(StoreError::Unavailable(status)) => return Err(Failure::Unavailable(status).into()),
+        }
+    }
+    Err(Failure::Contended.into())
+}
