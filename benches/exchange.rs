@@ -82,7 +82,8 @@ fn body(size: usize) -> Vec<u8> {
     let head = br#"{"model":"gpt-4o-mini","max_tokens":100,"messages":[{"role":"user","content":""#;
     let tail = br#""}]}"#;
     let fill = size.saturating_sub(head.len() + tail.len());
-    let text: Vec<u8> = b"The quick brown fox jumps over the lazy dog. ".iter().copied().cycle().take(fill).collect();
+    let text: Vec<u8> =
+        b"The quick brown fox jumps over the lazy dog. ".iter().copied().cycle().take(fill).collect();
     [head.as_slice(), &text, tail].concat()
 }
 

@@ -7,7 +7,8 @@
 //! - An enforced budget admits a claim only if consumed + pending + amount ≤ limit at one moment in its one record.
 //! - Of several claims all are admitted or none.
 //! - Every reservation is resolved once. What was posted stays posted in full, above the limit too.
-//! - A clock that steps back opens no closed window and revives no expired reservation.
+//! - A clock that steps back opens no closed window and revives no expired reservation. (One that jumps ahead is
+//!   believed: windows close and reservations expire, until real time catches up.)
 //! - The store holds at most [`crate::bucket::BUCKETS`] + 1 records for a budget, of bounded size.
 //!
 //! ```

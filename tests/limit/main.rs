@@ -83,6 +83,12 @@ fn a_clock_that_steps_back_gives_nothing_and_costs_nothing() {
     assert!(take(&store, 50_000, &limit, "", 10).is_ok());
     assert_eq!(take(&store, 0, &limit, "", 1).unwrap_err(), Some(100));
     assert!(take(&store, 50_100, &limit, "", 1).is_ok());
+    // Nor does a cell that was dropped meanwhile, since it held nothing.
+    let store = MemoryStore::default();
+    let (grant, _) = take(&store, 50_000, &limit, "", 10).unwrap();
+    limit::settle(&store, at(50_000), grant, Amount::ZERO).unwrap();
+    assert!(take(&store, 0, &limit, "", 10).is_ok());
+    assert_eq!(take(&store, 50_000, &limit, "", 1).unwrap_err(), Some(100));
 }
 
 #[test]
@@ -118,6 +124,11 @@ fn editing_a_limit_keeps_what_was_taken() {
     assert!(take(&store, 0, &limit, "", 10).is_ok());
     assert_eq!(take(&store, 0, &rate(20, 1_000, 10), "", 1).unwrap_err(), Some(50));
     assert_eq!(take(&store, 0, &rate(10, 1_000, 12), "", 2).unwrap().1, 0);
+    assert_eq!(
+        take(&store, 0, &rate(10, 3_000, 10), "", 10).unwrap().1,
+        0,
+        "another period is another limit"
+    );
 }
 
 #[test]

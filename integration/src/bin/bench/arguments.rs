@@ -17,7 +17,13 @@ pub(crate) struct Arguments {
 impl Arguments {
     pub(crate) fn from_env() -> Self {
         let mut all = std::env::args().skip(1);
-        let mut chosen = Self { rounds: 7, scale: 100, variants: Variant::ALL.to_vec(), record: None, only: String::new() };
+        let mut chosen = Self {
+            rounds: 7,
+            scale: 100,
+            variants: Variant::ALL.to_vec(),
+            record: None,
+            only: String::new(),
+        };
         while let Some(name) = all.next() {
             let value = all.next().unwrap_or_else(|| panic!("{name} needs a value"));
             match name.as_str() {
