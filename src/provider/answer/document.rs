@@ -94,8 +94,8 @@ impl Visitor<AnswerField> for Document {
         }
     }
 
-    fn scalar(&mut self, field: AnswerField, value: Option<Scalar<'_>>, _span: Span, _in_array: bool) {
-        match value {
+    fn scalar(&mut self, field: AnswerField, value: Option<Scalar<'_>>, _span: Span, in_array: bool) {
+        match value.filter(|_| !in_array) {
             Some(Scalar::Number(raw)) => self.figure(field, raw),
             Some(Scalar::Bool(true)) if field == AnswerField::Finished => self.is_final = true,
             _ => {}

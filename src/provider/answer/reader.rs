@@ -71,13 +71,9 @@ impl UsageReader {
         }
         let mut chunk = chunk;
         if matches!(self.framing, Framing::Unknown) {
-            let text = chunk.trim_ascii_start();
-            let Some(first) = text.first() else { return };
+            chunk = chunk.trim_ascii_start();
+            let Some(first) = chunk.first() else { return };
             self.framing = sniff(*first);
-            // A frame's length can look like white space; text never starts with zero.
-            if !matches!(self.framing, Framing::EventStream(_)) {
-                chunk = text;
-            }
             self.documents.in_sequence = matches!(self.framing, Framing::Documents);
         }
         match &mut self.framing {

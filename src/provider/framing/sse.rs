@@ -80,7 +80,7 @@ impl Sse {
     }
 
     fn begin_value<P: Payload>(&mut self, payload: &mut P) {
-        self.value = match self.name.prefix() {
+        self.value = match self.name.whole().unwrap_or_default() {
             b"data" => Line::Data,
             b"event" => {
                 self.event.clear();

@@ -4,6 +4,8 @@
 //! comparison of depths. Arrays are transparent: the elements of `choices` are matched by the node `choices`.
 //! Bounded: a frame exists only for open containers that the tree knows.
 
+use std::fmt;
+
 use super::meter::{Meter, Mode};
 use super::scalar::Scalar;
 use super::scratch::Scratch;
@@ -26,12 +28,18 @@ pub(crate) enum Kind {
 }
 
 /// One step of a path.
-#[derive(Debug)]
 pub(crate) struct Node<F: 'static> {
     key: &'static str,
     kind: Kind,
     field: Option<F>,
     children: &'static [Node<F>],
+}
+
+/// Shows its own step, not the tree below.
+impl<F> fmt::Debug for Node<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Node({:?})", self.key)
+    }
 }
 
 /// A path whose value is taken.

@@ -2,12 +2,21 @@
 //!
 //! Never grows: bytes past the bound are dropped and remembered as an overflow, so that a hostile document costs nothing.
 
+use std::fmt;
+
 /// At most `N` bytes, and whether there were more.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Scratch<const N: usize> {
     bytes: [u8; N],
     len: usize,
     overflowed: bool,
+}
+
+/// Shows how much is held, never what: it may be content.
+impl<const N: usize> fmt::Debug for Scratch<N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Scratch({} of {N} bytes)", self.len)
+    }
 }
 
 impl<const N: usize> Scratch<N> {
@@ -16,16 +25,15 @@ impl<const N: usize> Scratch<N> {
         Self { bytes: [0; N], len: 0, overflowed: false }
     }
 
-    /// Appends what fits; notes an overflow otherwise.
+    /// Appends what fits; notes an overflow otherwise. What is held does not depend on how it came in pieces.
     pub(crate) fn push(&mut self, more: &[u8]) {
-        let end = self.len.saturating_add(more.len());
-        match self.bytes.get_mut(self.len..end) {
-            Some(room) if !self.overflowed => {
-                room.copy_from_slice(more);
-                self.len = end;
-            }
-            _ => self.overflowed = true,
+        let room = self.bytes.get_mut(self.len..).unwrap_or_default();
+        let fits = more.get(..room.len()).unwrap_or(more);
+        for (slot, byte) in room.iter_mut().zip(fits) {
+            *slot = *byte;
         }
+        self.len = self.len.saturating_add(fits.len());
+        self.overflowed |= fits.len() < more.len();
     }
 
     /// Empties the buffer.

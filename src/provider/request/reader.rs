@@ -53,7 +53,10 @@ impl Facts {
     }
 
     fn wrong_type(&mut self, field: RequestField) {
-        self.fail(Unreadable::WrongType(name(field)));
+        self.fail(match field {
+            RequestField::Root => Unreadable::NotAnObject,
+            field => Unreadable::WrongType(name(field)),
+        });
     }
 
     fn cap(&mut self, value: Option<u64>, slot: usize, span: Span) {

@@ -1,0 +1,177 @@
+//! Which calls are recognised, as whose, and where they are answered.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+use genops::provider::{Provider, recognise};
+
+/// Method, authority, path → provider, operation, model in the path, region.
+const CALLS: &[(&str, &str, &str, &str, &str, Option<&str>, Option<&str>)] = &[
+    ("POST", "API.OpenAI.com:443", "/v1/chat/completions?x=1", "openai", "chat", None, None),
+    ("POST", "eu.api.openai.com", "/v1/responses", "openai", "chat", None, Some("eu")),
+    ("POST", "api.openai.com", "/v1/moderations", "openai", "moderation", None, None),
+    ("POST", "api.openai.com", "/v1/threads/t/runs", "openai", "run", None, None),
+    ("GET", "api.openai.com", "/v1/threads/t/runs/r", "openai", "fetch_run", None, None),
+    ("POST", "api.openai.com", "/v1/batches", "openai", "batch", None, None),
+    (
+        "POST",
+        "a.openai.azure.com",
+        "/openai/deployments/my%20dep/embeddings",
+        "azure_openai",
+        "embeddings",
+        Some("my dep"),
+        None,
+    ),
+    (
+        "POST",
+        "bedrock-runtime.eu-west-3.amazonaws.com",
+        "/model/a%2Fb%3A0/invoke",
+        "aws_bedrock",
+        "chat",
+        Some("a/b:0"),
+        Some("eu-west-3"),
+    ),
+    (
+        "POST",
+        "vpce-1.bedrock-runtime.us-east-1.vpce.amazonaws.com",
+        "/model/a/b/converse",
+        "aws_bedrock",
+        "chat",
+        Some("a/b"),
+        Some("us-east-1"),
+    ),
+    ("POST", "gw.internal", "/bedrock/model/x/converse-stream", "aws_bedrock", "chat", Some("x"), None),
+    (
+        "POST",
+        "europe-west4-aiplatform.googleapis.com",
+        "/v1/projects/p/locations/europe-west4/publishers/google/models/g:generateContent",
+        "vertex_ai",
+        "generate_content",
+        Some("g"),
+        Some("europe-west4"),
+    ),
+    (
+        "POST",
+        "aiplatform.googleapis.com",
+        "/v1beta1/publishers/google/models/g:generateContent",
+        "vertex_ai",
+        "generate_content",
+        Some("g"),
+        Some("global"),
+    ),
+    (
+        "POST",
+        "aiplatform.googleapis.com",
+        "/v1/projects/p/locations/us/endpoints/openapi/chat/completions",
+        "vertex_ai",
+        "chat",
+        None,
+        Some("us"),
+    ),
+    (
+        "POST",
+        "gw.internal",
+        "/v1beta/models/gemini-3:generateContent",
+        "gemini",
+        "generate_content",
+        Some("gemini-3"),
+        None,
+    ),
+    (
+        "POST",
+        "eu-de.ml.cloud.ibm.com",
+        "/ml/v1/deployments/d/text/chat_stream",
+        "watsonx",
+        "chat",
+        Some("d"),
+        Some("eu-de"),
+    ),
+    ("POST", "ollama.default.svc.cluster.local", "/api/chat", "ollama", "chat", None, None),
+    ("POST", "127.0.0.1:11434", "/v1/chat/completions", "ollama", "chat", None, None),
+    ("POST", "gw.internal", "/groq/openai/v1/chat/completions", "groq", "chat", None, None),
+    ("POST", "gw.internal", "/openai/v1/chat/completions", "openai", "chat", None, None),
+    ("POST", "10.1.2.3:8000", "/v1/embeddings", "unknown", "embeddings", None, None),
+    (
+        "POST",
+        "api.cloudflare.com",
+        "/client/v4/accounts/a/ai/run/@cf/meta/llama-3",
+        "cloudflare",
+        "chat",
+        Some("@cf/meta/llama-3"),
+        None,
+    ),
+    ("POST", "api.mistral.ai", "/v1/conversations", "mistral", "chat", None, None),
+    ("POST", "api.x.ai", "/v1/images/generations", "xai", "image", None, None),
+    ("GET", "api.openai.com", "/v1/realtime?model=gpt-realtime", "openai", "realtime", None, None),
+];
+
+#[test]
+fn calls_are_recognised_by_host_and_path() {
+    for (method, authority, path, provider, operation, model, region) in CALLS {
+        let endpoint = recognise(method, authority, path).unwrap_or_else(|| panic!("{authority}{path}"));
+        assert_eq!(endpoint.provider.slug(), *provider, "{authority}{path}");
+        assert_eq!(endpoint.operation.as_str(), *operation, "{authority}{path}");
+        assert_eq!(endpoint.path_model.as_deref(), *model, "{authority}{path}");
+        assert_eq!(endpoint.region.as_deref(), *region, "{authority}{path}");
+    }
+}
+
+#[test]
+fn other_traffic_is_not_recognised() {
+    for (method, authority, path) in [
+        ("GET", "api.openai.com", "/v1/models"),
+        ("POST", "api.openai.com", "/v1/threads"),
+        ("POST", "api.openai.com", "/v1/threads/t/messages"),
+        ("DELETE", "api.openai.com", "/v1/responses/r"),
+        ("POST", "api.openai.com", "/v1/files"),
+        ("POST", "shop.internal", "/survey/responses"),
+        ("POST", "shop.internal", "/catalogue/search"),
+        ("POST", "shop.internal", "/"),
+        ("GET", "shop.internal", "/v1/chat/completions"),
+        ("OPTIONS", "api.openai.com", "/v1/chat/completions"),
+        ("POST", "shop.internal", "/v1/model"),
+        ("POST", "shop.internal", "/v1/things/a:generateContent"),
+    ] {
+        assert_eq!(recognise(method, authority, path), None, "{method} {authority}{path}");
+    }
+}
+
+#[test]
+fn domains_match_at_labels_only() {
+    for (authority, provider) in [
+        ("notapi.openai.com.evil.example", Provider::Unknown),
+        ("evilx.ai", Provider::Unknown),
+        ("api.x.ai", Provider::XAi),
+        ("fakegroq.com", Provider::Unknown),
+        ("api.groq.com.", Provider::Groq),
+    ] {
+        let endpoint = recognise("POST", authority, "/v1/chat/completions").unwrap();
+        assert_eq!(endpoint.provider, provider, "{authority}");
+    }
+}
+
+#[test]
+fn token_counts_and_fetches_consume_nothing() {
+    for (method, authority, path) in [
+        ("POST", "api.anthropic.com", "/v1/messages/count_tokens"),
+        ("POST", "api.openai.com", "/v1/responses/input_tokens"),
+        ("POST", "generativelanguage.googleapis.com", "/v1beta/models/g:countTokens"),
+        ("POST", "bedrock-runtime.us-east-1.amazonaws.com", "/model/m/count-tokens"),
+        (
+            "POST",
+            "aiplatform.googleapis.com",
+            "/v1/projects/p/locations/l/publishers/anthropic/models/count-tokens:rawPredict",
+        ),
+        ("GET", "api.openai.com", "/v1/responses/r"),
+        ("GET", "api.replicate.com", "/v1/predictions/p"),
+    ] {
+        assert!(!recognise(method, authority, path).unwrap().billable, "{authority}{path}");
+    }
+}
+
+#[test]
+fn a_signature_names_the_region_where_nothing_else_does() {
+    let mut endpoint = recognise("POST", "bedrock.internal", "/model/m/converse").unwrap();
+    endpoint.locate("AWS4-HMAC-SHA256 Credential=AK/20260101/eu-central-1/bedrock/aws4_request, SignedHeaders=host, Signature=0");
+    assert_eq!(endpoint.region.as_deref(), Some("eu-central-1"));
+    endpoint.locate("AWS4-HMAC-SHA256 Credential=AK/20260101/us-east-1/bedrock/aws4_request");
+    assert_eq!(endpoint.region.as_deref(), Some("eu-central-1"), "what is known stays");
+}
