@@ -1,7 +1,14 @@
 //! What the readers are compared with: themselves on whole bodies, and a slow reader that builds trees.
 //!
 //! Shared by the fuzz targets and by the property tests of the ordinary suite.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, dead_code)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    dead_code,
+    unreachable_pub
+)]
 
 use genops::call::Operation;
 use genops::provider::{Api, Endpoint, Provider, Reading, Unreadable, UsageReader};

@@ -119,10 +119,10 @@ pub struct EditPoints {
     pub after_brace: Option<usize>,
     /// Whether the request says if it streams.
     pub states_stream: bool,
-    /// Whether the object has no members.
-    pub is_empty: bool,
     /// The values of the output caps, wherever the request states them.
     pub caps: [Option<(usize, usize)>; 2],
+    /// The object in which the output cap stands, where that is not the body itself.
+    pub cap_parent: Option<(usize, usize)>,
     /// The value of `stream_options`.
     pub stream_options: Option<(usize, usize)>,
     /// The value of `stream_options.include_usage`.

@@ -1,5 +1,11 @@
 //! Properties of the readers: chunks never matter, nothing panics, and a slow reader agrees.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects
+)]
 
 use genops::provider::{Api, Endpoint, Provider, Reading, Unreadable, UsageReader};
 use proptest::prelude::*;
@@ -129,7 +135,7 @@ proptest! {
     #[test]
     fn a_truncated_request_is_never_readable(value in json(), cut in any::<prop::sample::Index>()) {
         let body = Value::Object(Map::from_iter([("model".to_owned(), "m".into()), ("messages".to_owned(), value)])).to_string();
-        let cut = &body.as_bytes()[..cut.index(body.len() - 1) + 1];
+        let cut = &body.as_bytes()[..=cut.index(body.len() - 1)];
         let read = endpoint(Api::ChatCompletions).read_request(None, cut);
         prop_assert!(cut.len() == body.len() || matches!(read, Err(Unreadable::Malformed(_))), "{:?}", read);
     }

@@ -3,8 +3,18 @@
 
 use genops::provider::{Provider, recognise};
 
+type Call = (
+    &'static str,
+    &'static str,
+    &'static str,
+    &'static str,
+    &'static str,
+    Option<&'static str>,
+    Option<&'static str>,
+);
+
 /// Method, authority, path → provider, operation, model in the path, region.
-const CALLS: &[(&str, &str, &str, &str, &str, Option<&str>, Option<&str>)] = &[
+const CALLS: &[Call] = &[
     ("POST", "API.OpenAI.com:443", "/v1/chat/completions?x=1", "openai", "chat", None, None),
     ("POST", "eu.api.openai.com", "/v1/responses", "openai", "chat", None, Some("eu")),
     ("POST", "api.openai.com", "/v1/moderations", "openai", "moderation", None, None),

@@ -14,10 +14,10 @@ mod json;
 mod recognise;
 mod request;
 
-pub use answer::{ProviderError, Reading, Shortfall, UsageReader};
+pub use answer::{ProviderError, Reading, Shortfall, UsageChunkRemover, UsageReader};
 pub use dialect::{Dialect, RefusalKind, ReplyBody};
 pub use endpoint::{Api, Endpoint, Provider};
 pub use framing::Base64;
 pub use json::Malformed;
 pub use recognise::recognise;
-pub use request::Unreadable;
+pub use request::{RequestEdits, Unreadable};

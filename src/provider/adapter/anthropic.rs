@@ -24,6 +24,7 @@ pub(super) static MESSAGES: RequestShape = RequestShape {
         measure("messages", Content),
         measure("tools", Schema),
     ])
+    .capped("max_tokens")
 };
 
 /// `complete`.
@@ -32,7 +33,8 @@ pub(super) static COMPLETE: RequestShape = RequestShape::new(&[
     leaf("stream", R::Stream),
     leaf("max_tokens_to_sample", R::Cap),
     measure("prompt", Content),
-]);
+])
+.capped("max_tokens_to_sample");
 
 /// The usage object.
 pub(super) const USAGE: &[Node<A>] = &[

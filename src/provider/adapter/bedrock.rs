@@ -15,11 +15,12 @@ use crate::usage::Usage;
 
 /// `converse`.
 pub(super) static CONVERSE: RequestShape = RequestShape::new(&[
-    node("inferenceConfig", &[leaf("maxTokens", R::Cap)]),
+    node("inferenceConfig", &[leaf("maxTokens", R::Cap)]).announced(R::CapParent),
     measure("messages", Content),
     measure("system", Content),
     measure("toolConfig", Schema),
-]);
+])
+.capped_in("inferenceConfig", "maxTokens");
 
 /// `invoke`: each family has its own names, and refuses the others'.
 pub(super) static INVOKE: RequestShape = RequestShape::new(&[

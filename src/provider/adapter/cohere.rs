@@ -30,7 +30,8 @@ pub(super) static REQUEST: RequestShape = RequestShape::new(&[
     measure("images", Images),
     measure("query", Content),
     measure("response_format", Schema),
-]);
+])
+.capped("max_tokens");
 
 const USAGE: &[Node<A>] = &[
     node(

@@ -14,15 +14,16 @@ use crate::usage::Usage;
 
 /// `generateContent`, `embedContent`, `batchEmbedContents`. Protobuf's JSON accepts both spellings of a field.
 pub(super) static GENERATE: RequestShape = RequestShape::new(&[
-    node("generationConfig", GENERATION_CONFIG),
-    node("generation_config", GENERATION_CONFIG),
+    node("generationConfig", GENERATION_CONFIG).announced(R::CapParent),
+    node("generation_config", GENERATION_CONFIG).announced(R::CapParent),
     measure("contents", Content),
     measure("content", Content),
     measure("systemInstruction", Content),
     measure("system_instruction", Content),
     measure("tools", Schema),
     measure("requests", Content),
-]);
+])
+.capped_in("generationConfig", "maxOutputTokens");
 
 const GENERATION_CONFIG: &[Node<R>] = &[
     leaf("maxOutputTokens", R::Cap),
@@ -37,11 +38,12 @@ const GENERATION_CONFIG: &[Node<R>] = &[
 pub(super) static INTERACTIONS: RequestShape = RequestShape::new(&[
     leaf("model", R::Model),
     leaf("stream", R::Stream),
-    node("generation_config", &[leaf("max_output_tokens", R::Cap)]),
+    node("generation_config", &[leaf("max_output_tokens", R::Cap)]).announced(R::CapParent),
     measure("input", Content),
     measure("system_instruction", Content),
     measure("tools", Schema),
-]);
+])
+.capped_in("generation_config", "max_output_tokens");
 
 /// `predict`.
 pub(super) static PREDICT: RequestShape = RequestShape::new(&[

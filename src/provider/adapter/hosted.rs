@@ -13,11 +13,12 @@ use crate::usage::Usage;
 pub(super) static TGI: RequestShape = RequestShape::new(&[
     leaf("stream", R::Stream),
     leaf("max_tokens", R::OlderCap),
-    node("parameters", &[leaf("max_new_tokens", R::Cap), leaf("best_of", R::BestOf)]),
+    node("parameters", &[leaf("max_new_tokens", R::Cap), leaf("best_of", R::BestOf)]).announced(R::CapParent),
     measure("inputs", Content),
     measure("messages", Content),
     measure("prompt", Content),
-]);
+])
+.capped_in("parameters", "max_new_tokens");
 
 /// Answers of text generation inference. The input is in a header, or in the last event.
 pub(super) static TGI_ANSWER: AnswerShape = AnswerShape {
@@ -52,13 +53,14 @@ pub(super) static WATSONX: RequestShape = RequestShape::new(&[
     leaf("max_tokens", R::Cap),
     leaf("max_completion_tokens", R::OlderCap),
     leaf("n", R::Choices),
-    node("parameters", &[leaf("max_new_tokens", R::Cap)]),
+    node("parameters", &[leaf("max_new_tokens", R::Cap)]).announced(R::CapParent),
     measure("input", Content),
     measure("inputs", Content),
     measure("query", Content),
     measure("messages", Content),
     measure("tools", Schema),
-]);
+])
+.capped_in("parameters", "max_new_tokens");
 
 /// Answers of watsonx.ai. In a stream the output is cumulative and the input stands in one event alone, 0 elsewhere.
 pub(super) static WATSONX_ANSWER: AnswerShape = AnswerShape {

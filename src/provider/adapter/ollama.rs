@@ -15,7 +15,7 @@ pub(super) static REQUEST: RequestShape = RequestShape {
     ..RequestShape::new(&[
         leaf("model", R::Model),
         leaf("stream", R::Stream),
-        node("options", &[leaf("num_predict", R::Cap)]),
+        node("options", &[leaf("num_predict", R::Cap)]).announced(R::CapParent),
         measure("messages", Content),
         measure("prompt", Content),
         measure("suffix", Content),
@@ -26,6 +26,7 @@ pub(super) static REQUEST: RequestShape = RequestShape {
         measure("tools", Schema),
         measure("format", Schema),
     ])
+    .capped_in("options", "num_predict")
 };
 
 /// Answers: one document, or one a line.

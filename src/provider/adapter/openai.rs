@@ -37,7 +37,8 @@ pub(super) static CHAT: RequestShape = RequestShape::new(&[
     measure("input", Content),
     measure("prompt", Content),
     measure("instructions", Content),
-]);
+])
+.capped("max_completion_tokens");
 
 /// `completions`.
 pub(super) static COMPLETIONS: RequestShape = RequestShape::new(&[
@@ -51,7 +52,8 @@ pub(super) static COMPLETIONS: RequestShape = RequestShape::new(&[
     measure("prompt", Content),
     measure("suffix", Content),
     measure("messages", Content),
-]);
+])
+.capped("max_tokens");
 
 /// `responses`.
 pub(super) static RESPONSES: RequestShape = RequestShape::new(&[
@@ -63,7 +65,8 @@ pub(super) static RESPONSES: RequestShape = RequestShape::new(&[
     measure("instructions", Content),
     measure("tools", Schema),
     measure("text", Schema),
-]);
+])
+.capped("max_output_tokens");
 
 /// `embeddings`, and other APIs of vectors and scores.
 pub(super) static EMBEDDINGS: RequestShape = RequestShape::new(&[

@@ -10,6 +10,8 @@ pub(crate) mod field;
 pub(crate) mod figures;
 mod reader;
 mod reading;
+mod usage_chunk;
 
 pub use reader::UsageReader;
 pub use reading::{ProviderError, Reading, Shortfall};
+pub use usage_chunk::UsageChunkRemover;

@@ -17,6 +17,8 @@ pub(crate) enum RequestField {
     Cap,
     /// The cap under its older name.
     OlderCap,
+    /// The object in which the cap stands.
+    CapParent,
     /// Answers asked for.
     Choices,
     /// Answers generated to choose from.
@@ -32,6 +34,8 @@ pub(crate) enum RequestField {
 pub(crate) struct RequestShape {
     /// The paths of the governed fields.
     pub(crate) root: Node<RequestField>,
+    /// Where a cap goes that the request does not state: the object's key, if it is not the body, and the cap's.
+    pub(crate) cap: Option<(Option<&'static str>, &'static str)>,
     /// A request that does not state it is streamed.
     pub(crate) streams_by_default: bool,
     /// The body may ask for a stream although the path does not.
@@ -42,8 +46,19 @@ impl RequestShape {
     pub(crate) const fn new(children: &'static [Node<RequestField>]) -> Self {
         Self {
             root: crate::provider::json::node("", children).announced(RequestField::Root),
+            cap: None,
             streams_by_default: false,
             body_can_stream: false,
         }
+    }
+
+    /// The same, with a cap of this name at the top level.
+    pub(crate) const fn capped(self, key: &'static str) -> Self {
+        Self { cap: Some((None, key)), ..self }
+    }
+
+    /// The same, with a cap of this name in the object of that.
+    pub(crate) const fn capped_in(self, parent: &'static str, key: &'static str) -> Self {
+        Self { cap: Some((Some(parent), key)), ..self }
     }
 }

@@ -3,10 +3,12 @@
 //! One pass, no tree, no content kept. Strict where reading and meaning could part: a governed key that appears twice,
 //! or in another case (which Go's decoder accepts), or with a value of another type makes the request unreadable.
 
+mod edit;
 pub(crate) mod field;
 mod multipart;
 mod reader;
 
+pub use edit::RequestEdits;
 pub use reader::Unreadable;
 
 use super::endpoint::Endpoint;

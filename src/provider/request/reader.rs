@@ -33,9 +33,9 @@ pub(super) fn read(shape: &'static RequestShape, body: &[u8]) -> Result<RequestF
     if let Some(problem) = reading.problem {
         return Err(problem);
     }
-    let after_brace = reading.facts.edits.after_brace.ok_or(Unreadable::NotAnObject)?;
-    let members = body.get(after_brace..).unwrap_or_default();
-    reading.facts.edits.is_empty = members.trim_ascii_start().starts_with(b"}");
+    if reading.facts.edits.after_brace.is_none() {
+        return Err(Unreadable::NotAnObject);
+    }
     reading.facts.input = matcher.meter.size;
     Ok(reading.facts)
 }
@@ -97,6 +97,21 @@ impl Facts {
     }
 }
 
+impl Facts {
+    /// `null` states nothing, but an edit has to replace it.
+    fn null(&mut self, field: RequestField, span: Span) {
+        let (edits, span) = (&mut self.facts.edits, Some((span.start, span.end)));
+        match field {
+            RequestField::Cap => edits.caps = [span, edits.caps[1]],
+            RequestField::OlderCap => edits.caps = [edits.caps[0], span],
+            RequestField::CapParent => edits.cap_parent = span,
+            RequestField::StreamOptions => edits.stream_options = span,
+            RequestField::IncludeUsage => edits.include_usage = span,
+            _ => {}
+        }
+    }
+}
+
 impl Visitor<RequestField> for Facts {
     fn named(&mut self, field: RequestField) {
         let bit = 1_u32 << (field as u32);
@@ -130,7 +145,7 @@ impl Visitor<RequestField> for Facts {
 
     fn scalar(&mut self, field: RequestField, value: Option<Scalar<'_>>, span: Span, in_array: bool) {
         match (field, value) {
-            (_, Some(Scalar::Null)) if !in_array => {}
+            (_, Some(Scalar::Null)) if !in_array => self.null(field, span),
             (_, Some(Scalar::Bool(value))) if !in_array => self.flag(field, value, span),
             (_, Some(Scalar::Number(raw))) if !in_array => self.figure(field, raw, span),
             _ => self.wrong_type(field),
@@ -146,15 +161,19 @@ impl Visitor<RequestField> for Facts {
             (RequestField::StreamOptions, Container::Object) => {
                 self.facts.edits.stream_options = Some((at, at));
             }
+            (RequestField::CapParent, Container::Object) => self.facts.edits.cap_parent = Some((at, at)),
             (RequestField::FallbackModels, Container::Array) => {}
             _ => self.wrong_type(field),
         }
     }
 
     fn closed(&mut self, field: RequestField, at: usize) {
-        if let (RequestField::StreamOptions, Some((start, _))) = (field, self.facts.edits.stream_options) {
-            self.facts.edits.stream_options = Some((start, at.saturating_add(1)));
-        }
+        let point = match field {
+            RequestField::StreamOptions => &mut self.facts.edits.stream_options,
+            RequestField::CapParent => &mut self.facts.edits.cap_parent,
+            _ => return,
+        };
+        *point = point.map(|(start, _)| (start, at.saturating_add(1)));
     }
 }
 
@@ -166,6 +185,7 @@ const fn name(field: RequestField) -> &'static str {
         RequestField::FallbackModels => "models",
         RequestField::Stream => "stream",
         RequestField::Cap | RequestField::OlderCap => "output cap",
+        RequestField::CapParent => "the output cap's object",
         RequestField::Choices => "n",
         RequestField::BestOf => "best_of",
         RequestField::StreamOptions => "stream_options",
