@@ -1,7 +1,7 @@
 //! The inner documents of Bedrock's `chunk` events: base64 under the key `bytes` of a JSON object.
 
 use super::{Base64, Payload};
-use crate::provider::json::{Container, Scalar, Sink, Span, Tokenizer};
+use crate::provider::json::{Container, Scalar, Sink, Span, Tokenizer, Want};
 
 /// Decoded at a time.
 const PIECE: usize = 256;
@@ -53,9 +53,11 @@ impl<P: Payload> Sink for Unwrap<'_, P> {
         *self.in_bytes = key == Some(b"bytes");
     }
 
-    fn wants_string(&mut self) -> bool {
-        *self.depth == 1 && *self.in_bytes
+    fn wants_string(&mut self) -> Want {
+        if *self.depth == 1 && *self.in_bytes { Want::Parts } else { Want::Nothing }
     }
+
+    fn string_length(&mut self, _bytes: usize) {}
 
     fn string_part(&mut self, part: &[u8]) {
         let mut decoded = Vec::with_capacity(PIECE);

@@ -9,7 +9,7 @@ use std::fmt;
 use super::meter::{Meter, Mode};
 use super::scalar::Scalar;
 use super::scratch::Scratch;
-use super::tokenizer::{Container, Sink, Span};
+use super::tokenizer::{Container, Sink, Span, Want};
 
 /// Open containers that the tree knows, arrays included. No path is longer; deeper array nesting is not followed.
 const FRAMES: usize = 16;
@@ -255,7 +255,7 @@ impl<F: Copy, V: Visitor<F>> Sink for Matching<'_, F, V> {
         }
     }
 
-    fn wants_string(&mut self) -> bool {
+    fn wants_string(&mut self) -> Want {
         let matcher = &mut *self.matcher;
         matcher.string = Str::Ignored;
         if matcher.measured.is_some() {
@@ -271,9 +271,9 @@ impl<F: Copy, V: Visitor<F>> Sink for Matching<'_, F, V> {
             Some((Node { field: Some(field), .. }, in_array)) => {
                 matcher.string = Str::Taken { field: *field, in_array };
                 matcher.taken.clear();
-                true
+                Want::Parts
             }
-            _ => false,
+            _ => Want::Nothing,
         }
     }
 
@@ -283,6 +283,10 @@ impl<F: Copy, V: Visitor<F>> Sink for Matching<'_, F, V> {
             Str::Taken { .. } => self.matcher.taken.push(part),
             Str::Ignored => {}
         }
+    }
+
+    fn string_length(&mut self, bytes: usize) {
+        self.matcher.meter.add_text(bytes);
     }
 
     fn string_end(&mut self, span: Span) {

@@ -5,7 +5,7 @@
 
 use super::scalar::Scalar;
 use super::scratch::Scratch;
-use super::tokenizer::{Container, SCRATCH};
+use super::tokenizer::{Container, SCRATCH, Want};
 use crate::call::InputSize;
 
 /// What counts as text in a subtree.
@@ -125,30 +125,27 @@ impl Meter {
         };
     }
 
-    pub(crate) fn wants_string(&mut self) -> bool {
+    pub(crate) fn wants_string(&mut self) -> Want {
         if self.is_schema() {
-            return true;
+            return Want::Length;
         }
         match self.class {
-            Class::Text | Class::Opaque => true,
+            Class::Text | Class::Opaque => Want::Length,
             Class::Type | Class::Mime => {
                 self.collected.clear();
-                true
+                Want::Parts
             }
             Class::Images => {
                 self.size.images = self.size.images.saturating_add(1);
-                false
+                Want::Nothing
             }
-            Class::Structure | Class::Media | Class::Image => false,
+            Class::Structure | Class::Media | Class::Image => Want::Nothing,
         }
     }
 
+    /// A part of a type or media type.
     pub(crate) fn string_part(&mut self, part: &[u8]) {
-        if !self.is_schema() && matches!(self.class, Class::Type | Class::Mime) {
-            self.collected.push(part);
-        } else {
-            self.add_text(part.len());
-        }
+        self.collected.push(part);
     }
 
     pub(crate) fn string_end(&mut self) {
@@ -182,7 +179,8 @@ impl Meter {
         self.mode == Mode::Schema || matches!(self.special, Some((_, Class::Opaque)))
     }
 
-    fn add_text(&mut self, bytes: usize) {
+    /// Notes so many more bytes of text.
+    pub(crate) fn add_text(&mut self, bytes: usize) {
         self.size.text_bytes = self.size.text_bytes.saturating_add(bytes as u64);
     }
 
@@ -195,31 +193,45 @@ impl Meter {
     }
 }
 
-/// Keys that stand inside message content, over all APIs.
+/// Keys that stand inside message content, over all APIs; by length, since most keys are none of them.
 fn classify(key: &[u8]) -> Class {
+    match key.len() {
+        2..=6 => classify_short(key),
+        7..=10 => classify_middle(key),
+        _ => classify_long(key),
+    }
+}
+
+fn classify_short(key: &[u8]) -> Class {
     match key {
         b"type" => Class::Type,
-        b"mimeType" | b"mime_type" => Class::Mime,
-        b"id" | b"role" | b"tool_call_id" | b"tool_use_id" | b"toolUseId" | b"call_id" | b"status"
-        | b"detail" | b"signature" | b"thoughtSignature" | b"thought_signature" | b"encrypted_content"
-        | b"format" | b"media_type" | b"cache_control" | b"cachePoint" | b"file_id" | b"image_url"
-        | b"data" | b"bytes" | b"file_data" | b"fileUri" | b"file_uri" | b"b64_json" => {
-            structure_or_media(key)
-        }
-        b"source" | b"inlineData" | b"inline_data" | b"fileData" | b"file" | b"input_audio" | b"audio"
-        | b"audio_url" | b"video" | b"document" => Class::Media,
+        b"role" | b"id" | b"data" | b"bytes" | b"status" | b"detail" | b"format" => Class::Structure,
+        b"source" | b"file" | b"audio" | b"video" => Class::Media,
         b"image" => Class::Image,
         b"images" => Class::Images,
-        b"input" | b"arguments" | b"args" | b"functionCall" | b"functionResponse" | b"function_call"
-        | b"function_response" | b"json" | b"parameters" => Class::Opaque,
+        b"input" | b"args" | b"json" => Class::Opaque,
         _ => Class::Text,
     }
 }
 
-/// Of the keys whose strings are no text, those that can also hold an object full of media.
-fn structure_or_media(key: &[u8]) -> Class {
+fn classify_middle(key: &[u8]) -> Class {
     match key {
-        b"image_url" | b"file_data" | b"cache_control" | b"cachePoint" => Class::Media,
-        _ => Class::Structure,
+        b"mimeType" | b"mime_type" => Class::Mime,
+        b"call_id" | b"toolUseId" | b"signature" | b"media_type" | b"file_id" | b"fileUri" | b"file_uri"
+        | b"b64_json" => Class::Structure,
+        b"image_url" | b"file_data" | b"cachePoint" | b"inlineData" | b"fileData" | b"audio_url"
+        | b"document" => Class::Media,
+        b"arguments" | b"parameters" => Class::Opaque,
+        _ => Class::Text,
+    }
+}
+
+fn classify_long(key: &[u8]) -> Class {
+    match key {
+        b"tool_call_id" | b"tool_use_id" | b"thoughtSignature" | b"thought_signature"
+        | b"encrypted_content" => Class::Structure,
+        b"inline_data" | b"input_audio" | b"cache_control" => Class::Media,
+        b"functionCall" | b"functionResponse" | b"function_call" | b"function_response" => Class::Opaque,
+        _ => Class::Text,
     }
 }

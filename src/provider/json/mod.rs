@@ -13,4 +13,4 @@ pub(crate) mod tokenizer;
 pub(crate) use matcher::{Matcher, Node, Visitor, leaf, measure, node};
 pub(crate) use scalar::{Scalar, whole_number};
 pub use tokenizer::Malformed;
-pub(crate) use tokenizer::{Container, Sink, Span, Tokenizer};
+pub(crate) use tokenizer::{Container, Sink, Span, Tokenizer, Want};

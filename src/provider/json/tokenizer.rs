@@ -44,6 +44,17 @@ pub enum Malformed {
     Truncated,
 }
 
+/// What a sink wants of a string value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Want {
+    /// Nothing.
+    Nothing,
+    /// How long it is, decoded.
+    Length,
+    /// Its decoded runs.
+    Parts,
+}
+
 /// Receives a document's events, in order.
 pub(crate) trait Sink {
     /// A container opens at `at`.
@@ -54,10 +65,12 @@ pub(crate) trait Sink {
     fn wants_key(&self) -> bool;
     /// A decoded key; `None` when it is too long to be governed. Only when wanted.
     fn key(&mut self, key: Option<&[u8]>);
-    /// A string value begins; whether its parts matter.
-    fn wants_string(&mut self) -> bool;
+    /// A string value begins; what of it matters.
+    fn wants_string(&mut self) -> Want;
     /// A decoded run of the string value. Only when wanted.
     fn string_part(&mut self, part: &[u8]);
+    /// So many more decoded bytes of the string value. Only when wanted.
+    fn string_length(&mut self, bytes: usize);
     /// The string value ended; the span includes its quotes.
     fn string_end(&mut self, span: Span);
     /// A number or literal; `None` for a number too long to be a figure.
@@ -93,8 +106,10 @@ pub(crate) struct Tokenizer {
     objects: u128,
     /// A key is being read, not a value.
     in_key: bool,
-    /// The sink wants the string being read.
-    wanted: bool,
+    /// What the sink wants of the string being read.
+    want: Want,
+    /// Decoded bytes of it that the sink has not been told of.
+    counted: usize,
     scratch: Scratch<SCRATCH>,
     code_unit: u32,
     code_digits: u8,
@@ -112,7 +127,8 @@ impl Tokenizer {
             depth: 0,
             objects: 0,
             in_key: false,
-            wanted: false,
+            want: Want::Nothing,
+            counted: 0,
             scratch: Scratch::new(),
             code_unit: 0,
             code_digits: 0,
@@ -145,6 +161,7 @@ impl Tokenizer {
                 _ => self.structure(rest, at, sink)?,
             };
         }
+        self.tell_length(sink);
         let taken = chunk.len().saturating_sub(rest.len());
         self.consumed = self.consumed.saturating_add(taken);
         Ok(taken)
@@ -177,7 +194,8 @@ impl Tokenizer {
             (State::Comma, b'}') if self.in_object() => self.close(at, sink),
             (State::Comma, b']') if !self.in_object() => self.close(at, sink),
             (State::FirstKey | State::Key, b'"') => {
-                self.begin_string(true, sink.wants_key(), at);
+                let want = if sink.wants_key() { Want::Parts } else { Want::Nothing };
+                self.begin_string(true, want, at);
             }
             (State::Value | State::FirstElement, byte) => return self.value(byte, token, tail, at, sink),
             _ => return Err(Malformed::Unexpected { at }),
@@ -195,8 +213,8 @@ impl Tokenizer {
     ) -> Result<&'a [u8], Malformed> {
         match byte {
             b'"' => {
-                let wanted = sink.wants_string();
-                self.begin_string(false, wanted, at);
+                let want = sink.wants_string();
+                self.begin_string(false, want, at);
             }
             b'{' => self.open(Container::Object, at, sink)?,
             b'[' => self.open(Container::Array, at, sink)?,
@@ -242,37 +260,68 @@ impl Tokenizer {
         self.state = if self.depth == 0 { State::Done } else { State::Comma };
     }
 
-    fn begin_string(&mut self, is_key: bool, wanted: bool, at: usize) {
+    fn begin_string(&mut self, is_key: bool, want: Want, at: usize) {
         self.in_key = is_key;
-        self.wanted = wanted;
+        self.want = want;
         self.token_start = at;
         self.high_surrogate = None;
         self.scratch.clear();
         self.state = State::Str;
     }
 
-    /// A run of string bytes, up to its closing quote, an escape or the chunk's end.
-    fn string<'a, S: Sink>(&mut self, rest: &'a [u8], at: usize, sink: &mut S) -> &'a [u8] {
-        let end = quote_or_backslash(rest).unwrap_or(rest.len());
-        let (run, tail) = rest.split_at_checked(end).unwrap_or((rest, &[]));
-        match tail.split_first() {
-            Some((b'"', tail)) => {
-                self.end_string(run, at.saturating_add(end).saturating_add(1), sink);
-                tail
-            }
-            other => {
-                self.deliver(run, sink);
-                if other.is_some() {
-                    self.state = State::Escape;
+    /// String bytes up to the closing quote, an escape that needs a state of its own, or the chunk's end.
+    fn string<'a, S: Sink>(&mut self, bytes: &'a [u8], at: usize, sink: &mut S) -> &'a [u8] {
+        let mut rest = bytes;
+        loop {
+            let end = quote_or_backslash(rest).unwrap_or(rest.len());
+            let (run, tail) = rest.split_at_checked(end).unwrap_or((rest, &[]));
+            match tail {
+                [b'"', tail @ ..] => {
+                    let at = at.saturating_add(bytes.len().saturating_sub(tail.len()));
+                    self.end_string(run, at, sink);
+                    return self.next_string(tail, at, sink);
                 }
-                other.map_or(&[], |(_, tail)| tail)
+                [b'\\', code, tail @ ..] if let Some(decoded) = simple_escape(*code) => {
+                    self.deliver(run, sink);
+                    self.deliver(&[decoded], sink);
+                    rest = tail;
+                }
+                tail => {
+                    self.deliver(run, sink);
+                    if !tail.is_empty() {
+                        self.state = State::Escape;
+                    }
+                    return tail.get(1..).unwrap_or_default();
+                }
             }
         }
     }
 
+    /// Most strings are followed by another: the step there, without a state for each byte between them.
+    fn next_string<'a, S: Sink>(&mut self, tail: &'a [u8], at: usize, sink: &mut S) -> &'a [u8] {
+        let (between, rest) = match tail {
+            [between, b'"', rest @ ..] => (*between, rest),
+            [between, b' ', b'"', rest @ ..] => (*between, rest),
+            _ => return tail,
+        };
+        let is_key = match (self.state, between) {
+            (State::Colon, b':') => false,
+            (State::Comma, b',') => self.in_object(),
+            _ => return tail,
+        };
+        let at = at.saturating_add(tail.len().saturating_sub(rest.len()).saturating_sub(1));
+        let want = match is_key {
+            true if sink.wants_key() => Want::Parts,
+            true => Want::Nothing,
+            false => sink.wants_string(),
+        };
+        self.begin_string(is_key, want, at);
+        rest
+    }
+
     /// Hands on a decoded run of the string being read.
     fn deliver<S: Sink>(&mut self, run: &[u8], sink: &mut S) {
-        if !self.wanted || run.is_empty() {
+        if self.want == Want::Nothing || run.is_empty() {
             return;
         }
         if self.high_surrogate.take().is_some() {
@@ -282,7 +331,19 @@ impl Tokenizer {
     }
 
     fn deliver_decoded<S: Sink>(&mut self, run: &[u8], sink: &mut S) {
-        if self.in_key { self.scratch.push(run) } else { sink.string_part(run) }
+        if self.want == Want::Length {
+            self.counted = self.counted.saturating_add(run.len());
+        } else if self.in_key {
+            self.scratch.push(run);
+        } else {
+            sink.string_part(run);
+        }
+    }
+
+    fn tell_length<S: Sink>(&mut self, sink: &mut S) {
+        if self.counted > 0 {
+            sink.string_length(std::mem::take(&mut self.counted));
+        }
     }
 
     fn end_string<S: Sink>(&mut self, run: &[u8], end: usize, sink: &mut S) {
@@ -294,11 +355,12 @@ impl Tokenizer {
             }
         }
         if !self.in_key {
+            self.tell_length(sink);
             self.value_ended();
             return sink.string_end(Span { start: self.token_start, end });
         }
         self.state = State::Colon;
-        if self.wanted {
+        if self.want == Want::Parts {
             let key = if in_one_piece { Some(run) } else { self.scratch.whole() };
             // The same bound however the key was cut into chunks.
             sink.key(key.filter(|key| key.len() <= SCRATCH));
@@ -314,24 +376,15 @@ impl Tokenizer {
     ) -> Result<&'a [u8], Malformed> {
         let Some((byte, tail)) = rest.split_first() else { return Ok(rest) };
         self.state = State::Str;
-        let decoded: &[u8] = match byte {
-            b'n' => b"\n",
-            b't' => b"\t",
-            b'r' => b"\r",
-            b'"' => b"\"",
-            b'\\' => b"\\",
-            b'/' => b"/",
-            b'b' => b"\x08",
-            b'f' => b"\x0c",
-            b'u' => {
+        match simple_escape(*byte) {
+            Some(decoded) => self.deliver(&[decoded], sink),
+            None if *byte == b'u' => {
                 self.code_unit = 0;
                 self.code_digits = 0;
                 self.state = State::Unicode;
-                return Ok(tail);
             }
-            _ => return Err(Malformed::Unexpected { at }),
-        };
-        self.deliver(decoded, sink);
+            None => return Err(Malformed::Unexpected { at }),
+        }
         Ok(tail)
     }
 
@@ -355,7 +408,7 @@ impl Tokenizer {
 
     /// A UTF-16 code unit is complete: half of a pair waits for the other, a lone half is the replacement character.
     fn end_code_unit<S: Sink>(&mut self, sink: &mut S) {
-        if !self.wanted {
+        if self.want == Want::Nothing {
             return;
         }
         let unit = self.code_unit;
@@ -422,21 +475,63 @@ impl Tokenizer {
     }
 }
 
+/// What a backslash and one character stand for.
+const fn simple_escape(code: u8) -> Option<u8> {
+    match code {
+        b'n' => Some(b'\n'),
+        b't' => Some(b'\t'),
+        b'r' => Some(b'\r'),
+        b'b' => Some(0x08),
+        b'f' => Some(0x0C),
+        b'"' | b'\\' | b'/' => Some(code),
+        _ => None,
+    }
+}
+
 /// JSON's white space, which is not ASCII's.
 fn after_blanks(bytes: &[u8]) -> &[u8] {
+    if bytes.first().is_some_and(|first| *first > b' ') {
+        return bytes;
+    }
     let blanks = bytes.iter().position(|b| !matches!(b, b' ' | b'\n' | b'\r' | b'\t'));
     bytes.get(blanks.unwrap_or(bytes.len())..).unwrap_or_default()
 }
 
 const REPLACEMENT: &[u8] = "\u{FFFD}".as_bytes();
 
-/// Where the run ends. Short strings are the common case between long ones, and a vector search has its price.
+/// Where the run ends. Most strings are short, and a vector search has its price: the first bytes are searched eight at
+/// a time in a plain register.
 fn quote_or_backslash(bytes: &[u8]) -> Option<usize> {
-    const NEAR: usize = 12;
-    let near = bytes.get(..NEAR).unwrap_or(bytes);
-    if let Some(found) = near.iter().position(|b| matches!(b, b'"' | b'\\')) {
-        return Some(found);
+    const NEAR: usize = 4;
+    let (words, rest) = bytes.as_chunks::<8>();
+    for (index, word) in words.iter().take(NEAR).enumerate() {
+        if let Some(found) = in_word(u64::from_le_bytes(*word)) {
+            return Some(index.saturating_mul(8).saturating_add(found));
+        }
     }
-    let far = bytes.get(near.len()..)?;
-    memchr::memchr2(b'"', b'\\', far).map(|found| found.saturating_add(near.len()))
+    let (start, far) = if words.len() <= NEAR {
+        (words.len().saturating_mul(8), rest)
+    } else {
+        (NEAR.saturating_mul(8), bytes.get(NEAR.saturating_mul(8)..).unwrap_or_default())
+    };
+    let found = if far.len() < 16 {
+        far.iter().position(|b| matches!(b, b'"' | b'\\'))
+    } else {
+        memchr::memchr2(b'"', b'\\', far)
+    };
+    found.map(|found| found.saturating_add(start))
+}
+
+/// The first quote or backslash among eight bytes. A byte that is neither can only be mistaken for one after the first
+/// that is (the borrow of a subtraction runs upwards), so that the lowest mark is right.
+const fn in_word(word: u64) -> Option<usize> {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    let quote = word ^ ONES.wrapping_mul(b'"' as u64);
+    let backslash = word ^ ONES.wrapping_mul(b'\\' as u64);
+    let zero = (quote.wrapping_sub(ONES) & !quote) | (backslash.wrapping_sub(ONES) & !backslash);
+    match zero & HIGH {
+        0 => None,
+        marks => Some((marks.trailing_zeros() / 8) as usize),
+    }
 }
