@@ -1,4 +1,4 @@
-//! Calls that do not run to their end as planned: every way to break off leaves nothing reserved and nothing lost.
+//! Clients that leave and answers that are odd: nothing stays reserved, nothing consumed is lost.
 //!
 //! Needs `GENOPS_ENVOY` and `GENOPS_WASM`.
 #![allow(
@@ -12,82 +12,14 @@
 #[allow(dead_code, reason = "each suite uses a part of it")]
 mod support;
 
-use lab::bootstrap::Retries;
-use lab::simulator::{Cut, Gzip, Hold};
-use lab::{Answer, Behaviour, Client, Gate, RawConnection, Streaming};
-use serde_json::{Value, json};
-use std::time::Duration;
-use support::calls::{ACTUAL, INPUT, OUTPUT, chat, chat_streamed, responses};
+use lab::simulator::{Gzip, Hold};
+use lab::{Behaviour, Gate, RawConnection};
+use serde_json::json;
+use support::calls::{ACTUAL, CAP, INPUT, OUTPUT, PATH, RESERVED, chat, chat_streamed, responses};
 use support::config::{LIMIT, tokens};
-use support::telemetry::{RECONCILIATION, RESERVATION, awu_id, text};
+use support::settlement::{by, read_words};
+use support::telemetry::text;
 use support::{Setup, Stage, trailers};
-
-const CAP: u64 = 50;
-/// What a call reserves.
-const RESERVED: u64 = INPUT + CAP;
-const PATH: &str = "/v1/chat/completions";
-
-/// How a call of `team` was settled: its account, its event and its span all say the same.
-async fn settled(stage: &Stage, team: &str, actual: u64, complete: bool) {
-    stage.settles_at(team, LIMIT - actual).await;
-    let span = stage.otlp.span(|span| text(span, "genops.team") == Some(team) && !is_probe(span)).await;
-    let event = stage.event_of(&support::telemetry::span_id(&span), RECONCILIATION).await;
-    let said = |name: &str| event.attributes.get(name).cloned().unwrap_or_default();
-    assert_eq!(said("genops.accounting.actual"), json!(actual as f64), "{team}");
-    assert_eq!(said("genops.accounting.reserved"), json!(RESERVED as f64), "{team}");
-    assert_eq!(
-        said("genops.accounting.reconciliation_delta"),
-        json!(actual as f64 - RESERVED as f64),
-        "{team}"
-    );
-    assert_eq!(said("genops.accounting.complete"), json!(complete), "{team}");
-    assert_eq!(text(&span, "genops.policy.result"), Some("ALLOWED"), "{team}");
-    assert_eq!(text(&span, "genops.accounting.actual"), Some(actual.to_string().as_str()), "{team}");
-    assert_eq!(text(&span, "genops.accounting.complete"), Some(complete.to_string().as_str()), "{team}");
-    let reconciliations = stage.events_of(&support::telemetry::span_id(&span));
-    let count = reconciliations.iter().filter(|event| event.event_name == RECONCILIATION).count();
-    assert_eq!(count, 1, "{team}: an AWU is settled once");
-}
-
-/// How a call of `team` that never reached a provider was given back (§7.2.1).
-async fn voided(stage: &Stage, team: &str) {
-    stage.settles_at(team, LIMIT).await;
-    let span = stage.otlp.span(|span| text(span, "genops.team") == Some(team) && !is_probe(span)).await;
-    let awu = support::telemetry::span_id(&span);
-    stage.event_of(&awu, RESERVATION).await;
-    assert_eq!(text(&span, "genops.accounting.reserved"), Some(RESERVED.to_string().as_str()), "{team}");
-    assert_eq!(text(&span, "genops.accounting.actual").unwrap_or_default(), "", "{team}");
-    assert_eq!(text(&span, "genops.accounting.complete").unwrap_or_default(), "", "{team}");
-    // The next call's events arrive later than this one's would.
-    let next = stage.http1().chat(&[("x-genops-team", "afterwards")], &chat(LIMIT)).await;
-    stage.event_of(&awu_id(&next), "genops.policy.evaluated").await;
-    let reconciled = stage.events_of(&awu).iter().any(|event| event.event_name == RECONCILIATION);
-    assert!(!reconciled, "{team}: what was not executed is not reconciled");
-}
-
-fn is_probe(span: &lab::Span) -> bool {
-    text(span, "genops.project") == Some("probe")
-}
-
-async fn by(client: &Client, team: &str, body: &Value) -> Answer {
-    client.chat(&[("x-genops-team", team)], body).await
-}
-
-/// Reads on until `words` of the model's words have passed.
-async fn read_words(stream: &mut Streaming, words: usize) {
-    let mut seen = String::new();
-    while seen.matches("word ").count() < words {
-        let piece = stream.next().await.expect("the answer goes on").expect("more words");
-        seen.push_str(&String::from_utf8_lossy(&piece));
-    }
-}
-
-/// Nothing has killed the filter.
-async fn never_died(stage: &Stage) {
-    assert_eq!(stage.envoy.stat("wasm.genops.vm_reload_success").await.unwrap_or(0), 0);
-    let log = stage.envoy.log();
-    assert!(!log.contains("panicked") && !log.contains("[critical]"), "{log}");
-}
 
 #[tokio::test]
 async fn a_stream_that_the_client_abandons_posts_what_has_passed_as_incomplete() {
@@ -101,12 +33,12 @@ async fn a_stream_that_the_client_abandons_posts_what_has_passed_as_incomplete()
         read_words(&mut stream, 4).await;
         stream.abort();
         drop(client);
-        settled(&stage, team, INPUT + 5, false).await;
+        stage.settled(team, INPUT + 5, false).await;
         let span = stage.otlp.span(|span| text(span, "genops.team") == Some(team)).await;
         assert_eq!(text(&span, "genops.tokens.output"), Some("5"));
     }
     stage.simulator.wait_aborted(2).await;
-    never_died(&stage).await;
+    stage.never_died().await;
 }
 
 #[tokio::test]
@@ -121,23 +53,31 @@ async fn a_responses_stream_that_is_abandoned_posts_what_has_passed_as_incomplet
     read_words(&mut stream, 4).await;
     stream.abort();
     drop(client);
-    settled(&stage, "leaver", INPUT + 5, false).await;
+    stage.settled("leaver", INPUT + 5, false).await;
 }
 
 #[tokio::test]
-async fn a_stream_abandoned_after_its_usage_was_stated_posts_the_statement() {
+async fn a_client_that_leaves_after_the_last_event_has_made_a_complete_call() {
     let stage = Stage::start(tokens()).await;
-    // The role, sixteen words, the end of the choice, the usage; `[DONE]` never comes.
-    let hold = Hold::AfterChunks(19, Gate::closed());
-    stage.simulator.behave(Behaviour { hold, ..Behaviour::default() });
+    // The role, sixteen words, the end of the choice, the usage, `[DONE]`; the body's end never comes.
+    let done = Hold::AfterChunks(20, Gate::closed());
+    stage.simulator.next(Behaviour { hold: done, ..Behaviour::default() });
     let client = stage.http1();
-    let mut stream = client.stream(PATH, &[("x-genops-team", "leaver")], &chat_streamed(CAP)).await;
-    stream.read_until(r#""completion_tokens":16"#).await;
+    let mut stream = client.stream(PATH, &[("x-genops-team", "sdk")], &chat_streamed(CAP)).await;
+    stream.read_until("[DONE]").await;
     stream.abort();
     drop(client);
-    stage.settles_at("leaver", LIMIT - ACTUAL).await;
-    let span = stage.otlp.span(|span| text(span, "genops.team") == Some("leaver") && !is_probe(span)).await;
-    assert_eq!(text(&span, "genops.accounting.actual"), Some(ACTUAL.to_string().as_str()));
+    stage.settled("sdk", ACTUAL, true).await;
+    // The same with the Responses API, whose last event states the usage.
+    let done = Hold::AfterChunks(4 + 16 + 4, Gate::closed());
+    stage.simulator.next(Behaviour { hold: done, ..Behaviour::default() });
+    let client = stage.http1();
+    let headers = [("x-genops-team", "responses-sdk")];
+    let mut stream = client.stream("/v1/responses", &headers, &responses(CAP, true)).await;
+    stream.read_until(r#""total_tokens":26"#).await;
+    stream.abort();
+    drop(client);
+    stage.settled("responses-sdk", ACTUAL, true).await;
 }
 
 #[tokio::test]
@@ -152,7 +92,7 @@ async fn a_call_given_up_before_its_answer_counts_as_spent() {
         // While the provider works, all of it is reserved.
         assert_eq!(stage.left(team).await, LIMIT - RESERVED);
         lost.abort();
-        settled(&stage, team, RESERVED, false).await;
+        stage.settled(team, RESERVED, false).await;
     }
 }
 
@@ -168,146 +108,7 @@ async fn half_a_request_reserves_nothing() {
     stage.envoy.wait_stat("http.ingress.downstream_cx_destroy_remote_active_rq", 1).await;
     assert_eq!(stage.left("half").await, LIMIT);
     assert_eq!(stage.upstream_requests().await, 0);
-    never_died(&stage).await;
-}
-
-#[tokio::test]
-async fn a_failure_that_the_provider_states_costs_nothing_and_is_complete() {
-    let stage = Stage::start(tokens()).await;
-    let client = stage.http1();
-    for (status, team) in [(400, "refused"), (401, "unknown-key"), (429, "limited"), (500, "broken")] {
-        stage.simulator.next(Behaviour { status: Some(status), ..Behaviour::default() });
-        let answer = by(&client, team, &chat(CAP)).await;
-        assert_eq!(answer.status, status);
-        // The provider's own words, and ours in the headers.
-        assert_eq!(answer.json()["error"]["message"], format!("simulated provider error {status}"));
-        assert_eq!(answer.header("x-genops-policy-result"), Some("ALLOWED"));
-        settled(&stage, team, 0, true).await;
-    }
-}
-
-#[tokio::test]
-async fn a_provider_that_resets_is_paid_by_what_is_known_and_marked_incomplete() {
-    let stage = Stage::start(tokens()).await;
-    let cut = |cut| stage.simulator.next(Behaviour { cut, ..Behaviour::default() });
-    let client = stage.http1();
-    // Nothing was answered, but the provider had the request.
-    cut(Cut::BeforeAnswer);
-    let answer = by(&client, "before", &chat(CAP)).await;
-    assert_eq!(answer.status, 503);
-    assert_eq!(answer.header("x-genops-policy-result"), Some("ALLOWED"));
-    settled(&stage, "before", RESERVED, false).await;
-    // A stream that breaks: what passed is the best known.
-    let mut whole = client.stream(PATH, &[("x-genops-team", "whole")], &chat_streamed(CAP)).await;
-    let prefix = whole.read_until("word ").await.len();
-    drop(whole);
-    cut(Cut::AfterBytes(prefix));
-    let mut stream = client.stream(PATH, &[("x-genops-team", "midway")], &chat_streamed(CAP)).await;
-    while let Ok(Some(_)) = stream.next().await {}
-    drop(stream);
-    let span = stage.otlp.span(|span| text(span, "genops.team") == Some("midway")).await;
-    let actual: u64 = text(&span, "genops.accounting.actual").expect("an actual").parse().expect("whole");
-    assert!((INPUT + 1..RESERVED).contains(&actual), "{actual}");
-    settled(&stage, "midway", actual, false).await;
-    // A JSON body that breaks before its usage, in the middle of its text.
-    cut(Cut::AfterBytes(40));
-    let broken = client.try_post(PATH, &[("x-genops-team", "json")], &chat(CAP)).await;
-    assert!(broken.is_err(), "a cut body must not look whole");
-    settled(&stage, "json", RESERVED, false).await;
-}
-
-#[tokio::test]
-async fn a_timeout_of_the_route_counts_as_spent() {
-    let mut setup = Setup::new(tokens()).await;
-    setup.options.route_timeout = Duration::from_millis(300);
-    let stage = setup.start().await;
-    stage.simulator.hold(&Gate::closed());
-    let answer = by(&stage.http1(), "slow", &chat(CAP)).await;
-    assert_eq!(answer.status, 504);
-    assert_eq!(answer.header("x-genops-policy-result"), Some("ALLOWED"));
-    settled(&stage, "slow", RESERVED, false).await;
-}
-
-#[tokio::test]
-async fn a_stream_that_falls_silent_is_settled_when_envoy_ends_it() {
-    let mut setup = Setup::new(tokens()).await;
-    setup.options.stream_idle_timeout = Some(Duration::from_millis(500));
-    let stage = setup.start().await;
-    let hold = Hold::AfterChunks(5, Gate::closed());
-    stage.simulator.next(Behaviour { hold, ..Behaviour::default() });
-    let client = stage.http1();
-    let mut stream = client.stream(PATH, &[("x-genops-team", "silent")], &chat_streamed(CAP)).await;
-    read_words(&mut stream, 4).await;
-    assert!(stream.next().await.is_err(), "Envoy cuts a silent stream");
-    settled(&stage, "silent", INPUT + 5, false).await;
-    stage.simulator.hold(&Gate::closed());
-    let answer = by(&stage.http1(), "mute", &chat(CAP)).await;
-    assert_eq!(answer.status, 504);
-    settled(&stage, "mute", RESERVED, false).await;
-}
-
-#[tokio::test]
-async fn a_call_that_cannot_connect_is_voided_and_never_reconciled() {
-    let mut setup = Setup::new(tokens()).await;
-    // A port that was just given back: nobody listens.
-    let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("bound");
-    setup.options.upstream = free;
-    let stage = setup.start().await;
-    let answer = by(&stage.http1(), "nobody", &chat(CAP)).await;
-    assert_eq!(answer.status, 503);
-    assert_eq!(answer.header("x-genops-policy-result"), Some("ALLOWED"));
-    voided(&stage, "nobody").await;
-    assert_eq!(stage.metric("genops_reservations_voided_total{}").await, 1.0);
-}
-
-#[tokio::test]
-async fn a_call_without_a_healthy_upstream_is_voided_and_never_reconciled() {
-    let stage = Setup::new(tokens()).await;
-    let stage = stage
-        .start_edited(|bootstrap| {
-            bootstrap["static_resources"]["clusters"][0]["load_assignment"]["endpoints"] = json!([]);
-        })
-        .await;
-    let answer = by(&stage.http1(), "nobody", &chat(CAP)).await;
-    assert_eq!(answer.status, 503);
-    voided(&stage, "nobody").await;
-}
-
-#[tokio::test]
-async fn a_call_that_a_circuit_breaker_stops_is_voided_and_never_reconciled() {
-    let stage = Setup::new(tokens()).await;
-    let stage = stage
-        .start_edited(|bootstrap| {
-            let thresholds = json!([{"max_connections": 0, "max_pending_requests": 0, "max_requests": 0}]);
-            bootstrap["static_resources"]["clusters"][0]["circuit_breakers"]["thresholds"] = thresholds;
-        })
-        .await;
-    let answer = by(&stage.http1(), "stopped", &chat(CAP)).await;
-    assert_eq!(answer.status, 503);
-    voided(&stage, "stopped").await;
-}
-
-#[tokio::test]
-async fn envoys_own_retries_are_one_awu_and_one_charge() {
-    let mut setup = Setup::new(tokens()).await;
-    let on = "5xx,reset,connect-failure".to_owned();
-    setup.options.retries = Some(Retries { on, count: 2, per_try_timeout: None });
-    let stage = setup.start().await;
-    stage.simulator.next(Behaviour { status: Some(500), ..Behaviour::default() });
-    stage.simulator.next(Behaviour { cut: Cut::BeforeAnswer, ..Behaviour::default() });
-    let answer = by(&stage.http1(), "patient", &chat(CAP)).await;
-    assert_eq!(answer.status, 200);
-    assert_eq!(stage.simulator.received().len(), 3);
-    settled(&stage, "patient", ACTUAL, true).await;
-    let reservations =
-        stage.events_of(&awu_id(&answer)).iter().filter(|e| e.event_name == RESERVATION).count();
-    assert_eq!(reservations, 1);
-    // All attempts in vain: the last one's statement counts.
-    for _ in 0..3 {
-        stage.simulator.next(Behaviour { status: Some(500), ..Behaviour::default() });
-    }
-    assert_eq!(by(&stage.http1(), "unlucky", &chat(CAP)).await.status, 500);
-    settled(&stage, "unlucky", 0, true).await;
+    stage.never_died().await;
 }
 
 #[tokio::test]
@@ -318,12 +119,12 @@ async fn an_answer_without_usage_is_paid_by_its_text_and_marked_incomplete() {
     let by_text = INPUT + 20;
     stage.simulator.behave(Behaviour { omit_usage: true, ..Behaviour::default() });
     assert_eq!(by(&client, "whole", &chat(CAP)).await.status, 200);
-    settled(&stage, "whole", by_text, false).await;
+    stage.settled("whole", by_text, false).await;
     let mut not_asked = chat_streamed(CAP);
     not_asked.as_object_mut().expect("an object").remove("stream_options");
     stage.simulator.behave(Behaviour::default());
     assert_eq!(by(&client, "streamed", &not_asked).await.status, 200);
-    settled(&stage, "streamed", by_text, false).await;
+    stage.settled("streamed", by_text, false).await;
     assert_eq!(stage.metric(r#"genops_reconciliations_total{genops_complete="false"}"#).await, 2.0);
 }
 
@@ -335,7 +136,7 @@ async fn a_compressed_answer_that_nobody_asked_for_passes_and_counts_as_reserved
         let answer = by(&stage.http1(), team, &body).await;
         assert_eq!(answer.header("content-encoding"), Some("gzip"));
         assert_eq!(answer.body[..2], [0x1f, 0x8b]);
-        settled(&stage, team, RESERVED, false).await;
+        stage.settled(team, RESERVED, false).await;
     }
 }
 
@@ -368,7 +169,7 @@ async fn an_answer_that_ends_with_trailers_is_settled_exactly() {
     for (client, team) in [(stage.http1(), "over-http1"), (stage.http2(), "over-http2")] {
         let answer = by(&client, team, &chat(CAP)).await;
         assert_eq!((answer.status, &answer.json()["usage"]), (200, &usage));
-        settled(&stage, team, 7, true).await;
+        stage.settled(team, 7, true).await;
     }
 }
 
@@ -400,7 +201,7 @@ async fn an_absurd_bill_saturates_and_kills_nothing() {
         let answer = by(&stage.http1(), team, &chat(1)).await;
         assert_eq!(answer.header("x-genops-reason-code"), Some("BUDGET_EXCEEDED"), "{team}");
     }
-    never_died(&stage).await;
+    stage.never_died().await;
 }
 
 #[tokio::test]
@@ -409,5 +210,5 @@ async fn a_long_output_is_not_limited_by_what_the_simulator_usually_writes() {
     let headers = [("x-genops-team", "writer"), ("x-sim-output-tokens", "40")];
     assert_eq!(stage.http1().chat(&headers, &chat_streamed(CAP)).await.status, 200);
     assert_eq!(OUTPUT, 16);
-    settled(&stage, "writer", INPUT + 40, true).await;
+    stage.settled("writer", INPUT + 40, true).await;
 }

@@ -1,5 +1,6 @@
 //! The calls that the suites make.
 
+use lab::Answer;
 use serde_json::{Value, json};
 
 /// 40 bytes: ten tokens, estimated and billed.
@@ -10,6 +11,13 @@ pub(crate) const INPUT: u64 = 10;
 pub(crate) const OUTPUT: u64 = 16;
 /// A usual call's actual.
 pub(crate) const ACTUAL: u64 = INPUT + OUTPUT;
+
+/// The output cap of the usual call.
+pub(crate) const CAP: u64 = 50;
+/// What a call with that cap reserves.
+pub(crate) const RESERVED: u64 = INPUT + CAP;
+/// Where chat completions are.
+pub(crate) const PATH: &str = "/v1/chat/completions";
 
 /// The application's team.
 pub(crate) const SEARCH: [(&str, &str); 1] = [("x-genops-team", "search")];
@@ -44,4 +52,12 @@ pub(crate) fn embeddings() -> Value {
 /// Headers of a call by `search`, and more.
 pub(crate) fn headers<'a>(more: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
     SEARCH.iter().chain(more).copied().collect()
+}
+
+/// The decision's headers.
+pub(crate) const RESULT: [&str; 2] = ["x-genops-policy-result", "x-genops-reason-code"];
+
+/// The values of headers, `None` for one that is not there.
+pub(crate) fn seen<'a>(answer: &'a Answer, names: &[&str]) -> Vec<Option<&'a str>> {
+    names.iter().map(|name| answer.header(name)).collect()
 }

@@ -5,6 +5,7 @@
 
 pub(crate) mod calls;
 pub(crate) mod config;
+pub(crate) mod settlement;
 pub(crate) mod telemetry;
 pub(crate) mod trailers;
 
@@ -86,8 +87,10 @@ impl Stage {
     pub(crate) async fn refused(&self, team: &str) -> Answer {
         let mut body = calls::chat(1_000_000_000);
         body["model"] = json!("probe");
-        let answer =
-            self.http1().chat(&[("x-genops-team", team), ("x-genops-project", "probe")], &body).await;
+        let answer = self
+            .http1()
+            .chat(&[("x-genops-team", team), ("x-genops-project", telemetry::PROBE)], &body)
+            .await;
         assert_eq!(answer.status, 429, "a probe must be refused: {}", answer.text());
         answer
     }

@@ -7,6 +7,9 @@ pub(crate) const EVALUATED: &str = "genops.policy.evaluated";
 pub(crate) const RESERVATION: &str = "genops.budget.reservation";
 pub(crate) const RECONCILIATION: &str = "genops.budget.reconciliation";
 
+/// The project under which accounts are read, to tell those calls from a test's own.
+pub(crate) const PROBE: &str = "probe";
+
 /// The AWU's id, from its answer.
 pub(crate) fn awu_id(answer: &Answer) -> String {
     answer.header("x-genops-awu-id").expect("every governed answer names its AWU").to_owned()
