@@ -14,9 +14,6 @@ use lab::{Answer, Client, EnvoyProcess, Launch, OtlpReceiver, Simulator, wait};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 
-/// The labels of the filter's metrics, as the shipped `stats_tags` know them.
-const STATS_TAGS: [&str; 4] = ["genops_result", "genops_reason_code", "genops_complete", "genops_type"];
-
 /// Everything but Envoy is there; change `options` and `launch`, then [`Setup::start`].
 pub(crate) struct Setup {
     pub(crate) simulator: Simulator,
@@ -38,8 +35,7 @@ impl Setup {
     pub(crate) async fn new(config: Value) -> Self {
         let simulator = Simulator::start().await;
         let otlp = OtlpReceiver::start().await;
-        let mut options = Options::new(simulator.addr()).traced(otlp.addr()).filter(Filter::genops(config));
-        options.stats_tags = STATS_TAGS.map(str::to_owned).to_vec();
+        let options = Options::new(simulator.addr()).traced(otlp.addr()).filter(Filter::genops(config));
         Self { simulator, otlp, options, launch: Launch::default() }
     }
 
