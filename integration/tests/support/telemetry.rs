@@ -48,3 +48,14 @@ impl Stage {
         self.otlp.logs().into_iter().find(is_it).expect("it was there a moment ago")
     }
 }
+
+impl Stage {
+    /// The names of all events of an answer's AWU, after a later call's events have come.
+    pub(crate) async fn event_names_of(&self, answer: &Answer) -> Vec<String> {
+        let awu = awu_id(answer);
+        self.event_of(&awu, EVALUATED).await;
+        let later = self.refused("later").await;
+        self.event_of(&awu_id(&later), EVALUATED).await;
+        self.events_of(&awu).into_iter().map(|event| event.event_name).collect()
+    }
+}
