@@ -43,7 +43,7 @@ enum Answer {
         reader: Box<UsageReader>,
         status: u16,
         /// What the span shows so far.
-        published: Usage,
+        published: Option<(Usage, Completeness)>,
     },
     /// Part of its body was lost on the way here.
     Lost,
@@ -148,7 +148,7 @@ impl Execution {
                 reader.header(name, value);
             }
         }
-        Answer::Reading { reader, status, published: Usage::default() }
+        Answer::Reading { reader, status, published: None }
     }
 
     fn answer_goes_on(
@@ -174,10 +174,16 @@ impl Execution {
         let mut effects = Effects::default();
         let Answer::Reading { reader, status, published } = &mut self.answer else { return effects };
         let stated = reader.best_known();
-        let known = best_known(&self.estimate, stated, *status, reader.output_text_bytes(), config);
-        if let Some(known) = known.filter(|known| known != published) {
+        let known = if reader.is_complete() {
+            // Many clients leave after the last event without waiting for the end: this may be the last chance.
+            Some((stated, Completeness::Complete))
+        } else {
+            best_known(&self.estimate, stated, *status, reader.output_text_bytes(), config)
+                .map(|usage| (usage, Completeness::Incomplete))
+        };
+        if let Some((usage, completeness)) = known.filter(|known| Some(*known) != *published) {
             *published = known;
-            settlement::publish(&mut effects, config, self, &Consumed::Used(known, Completeness::Incomplete));
+            settlement::publish(&mut effects, config, self, &Consumed::Used(usage, completeness));
         }
         effects
     }

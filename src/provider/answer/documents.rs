@@ -65,6 +65,11 @@ impl Documents {
         self.matcher.meter.size.text_bytes
     }
 
+    /// Whether no document has begun that is not ended.
+    pub(crate) fn is_between_documents(&self) -> bool {
+        self.at != At::Document
+    }
+
     /// The figures if the answer ended here, an unfinished document's included where nothing better is known.
     pub(crate) fn best_known(&self) -> Figures {
         let mut figures = self.figures;

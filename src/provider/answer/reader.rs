@@ -94,6 +94,11 @@ impl UsageReader {
         self.documents.output_text_bytes()
     }
 
+    /// Whether the provider has made its final statement: what may still come changes nothing.
+    pub fn is_complete(&self) -> bool {
+        self.documents.is_between_documents() && self.shortfall(&self.best_known(), false, false).is_none()
+    }
+
     /// The answer ended; `ended_cleanly` unless the connection broke or the exchange was abandoned.
     pub fn finish(mut self, ended_cleanly: bool) -> Reading {
         let mid_frame = match &mut self.framing {
