@@ -163,7 +163,7 @@ impl Stage for Native {
                 headers.add(name, value.as_bytes());
             }
             let timeout_ms = u32::try_from(otlp.timeout_ms).unwrap();
-            let mut send = |body: &[u8]| {
+            let send = |body: &[u8]| {
                 let mut world = self.world.borrow_mut();
                 let sent = world.call(worker, &otlp.cluster, headers.clone(), body, timeout_ms);
                 if sent.is_err() {
@@ -174,7 +174,7 @@ impl Stage for Native {
                 }
                 sent.ok()
             };
-            while queue.next_export(&mut send) {}
+            while queue.next_export(send) {}
         });
         Ok(())
     }

@@ -44,8 +44,20 @@ pub struct Player {
 /// Plays a whole journey: what came of each step.
 pub fn play(script: &Script, start: StartStage<'_>) -> Vec<Vec<String>> {
     let mut player = Player::new(start);
-    script.steps().map(|step| player.step(step)).collect()
+    let mut dead = false;
+    let steps = script.steps().map(|step| {
+        if dead {
+            return vec!["not played: the VM is dead".to_owned()];
+        }
+        let lines = player.step(step);
+        dead = lines.iter().any(|line| line.starts_with(TRAPPED));
+        lines
+    });
+    steps.collect()
 }
+
+/// What the line begins with that tells of a VM's death.
+const TRAPPED: &str = "TRAP";
 
 impl Player {
     /// A journey of which nothing has happened yet.
@@ -63,7 +75,7 @@ impl Player {
 
     /// Plays one step.
     pub fn step(&mut self, step: &Step) -> Vec<String> {
-        let mut lines = self.act(step).unwrap_or_else(|Trap(why)| vec![format!("TRAP {why}")]);
+        let mut lines = self.act(step).unwrap_or_else(|Trap(why)| vec![format!("{TRAPPED} {why}")]);
         let mut world = self.proxy.world.borrow_mut();
         lines.append(&mut world.log.iter().flat_map(|line| logged(line)).collect());
         world.log.clear();
@@ -323,10 +335,10 @@ fn nanos(text: &str) -> i64 {
 
 /// A stat's name with its labels as people write them.
 fn readable(stat: &str) -> String {
-    let mut parts = stat.split(";.;");
+    let parts = stat.split(";.;");
     let mut name = String::new();
     let mut labels = Vec::new();
-    while let Some(part) = parts.next() {
+    for part in parts {
         match part.rsplit_once(".=.") {
             Some((before, value)) => {
                 let (base, label) = before.rsplit_once("_genops_").expect("a label's name");

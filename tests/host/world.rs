@@ -29,6 +29,8 @@ pub struct World {
     pub streams: BTreeMap<u32, Stream>,
     /// Counters by name.
     pub counters: BTreeMap<String, u64>,
+    /// The names of defined counters; their place is their id.
+    pub counter_names: Vec<String>,
     /// The filter's log, warnings and errors.
     pub log: Vec<String>,
     /// The configuration that `on_configure` reads.
@@ -116,6 +118,7 @@ impl World {
             shared: SharedData::default(),
             streams: BTreeMap::new(),
             counters: BTreeMap::new(),
+            counter_names: Vec::new(),
             log: Vec::new(),
             configuration: Vec::new(),
             calls: Vec::new(),
@@ -165,6 +168,16 @@ impl World {
         let (cluster, body) = (cluster.to_owned(), body.to_vec());
         self.calls.push(Call { token, worker, cluster, headers, body, timeout_ms });
         Ok(token)
+    }
+
+    /// The id of a counter, defined now if it was not.
+    pub fn counter(&mut self, name: &str) -> u32 {
+        let known = self.counter_names.iter().position(|known| known == name);
+        let id = known.unwrap_or_else(|| {
+            self.counter_names.push(name.to_owned());
+            self.counter_names.len() - 1
+        });
+        u32::try_from(id).expect("few counters")
     }
 
     /// Raises a counter.

@@ -1,0 +1,15 @@
+//! The journeys of `tests/journeys`, through the filter as it is shipped: compiled, in interpreted VMs.
+//!
+//! Needs `make build`; says so where the filter is missing.
+
+#![allow(missing_docs)]
+
+mod host;
+#[path = "host/wasm/mod.rs"]
+mod wasm;
+
+#[test]
+fn the_compiled_filter_goes_every_journey_as_it_is_written() {
+    let filter = wasm::Filter::load();
+    host::golden::check_all(&|world| filter.start(world), false);
+}
