@@ -22,6 +22,7 @@ pub mod headers;
 pub mod native;
 pub mod player;
 pub mod proxy;
+pub mod resplit;
 pub mod script;
 pub mod stage;
 pub mod store;
