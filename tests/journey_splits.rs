@@ -10,7 +10,8 @@ use proptest::prelude::*;
 
 /// The name and text of each journey.
 fn journeys() -> Vec<(String, String)> {
-    let read = |path: std::path::PathBuf| (path.display().to_string(), std::fs::read_to_string(&path).unwrap());
+    let read =
+        |path: std::path::PathBuf| (path.display().to_string(), std::fs::read_to_string(&path).unwrap());
     golden::journeys().into_iter().map(read).collect()
 }
 

@@ -11,7 +11,7 @@ use crate::call::RequestFacts;
 use crate::config::{Config, FailMode};
 use crate::cost;
 use crate::decision::Decision;
-use crate::ledger::{self, Cause, Claim, Entry, LedgerError, Reserved, Shortage};
+use crate::ledger::{self, Cause, Claim, Entry, LedgerError, Notices, Reserved, Shortage};
 use crate::ports::Ports;
 use crate::semconv::{ReasonCode, attribute};
 use crate::telemetry::Value;
@@ -37,9 +37,13 @@ pub(super) fn admit(config: &Config, call: Call, facts: RequestFacts, ports: &dy
     }
     let claims: Vec<Claim<'_>> =
         demands.iter().map(|d| Claim { budget: d.budget, key: &d.key, amount: d.amount }).collect();
-    let (reserved, failure) = match ledger::reserve_all(ports, now, &claims) {
-        Ok(reserved) => (reserved, None),
+    let (reserved, failure, expired) = match ledger::reserve_all(ports, now, &claims) {
+        Ok(reserved) => {
+            let expired = expired(reserved.entries.iter().map(|entry| &entry.notices));
+            (reserved, None, expired)
+        }
         Err(refusal) => {
+            let expired = expired(refusal.notices.iter().map(|(_, notices)| notices));
             for reservation in refusal.stranded {
                 // A second try; what cannot be voided now expires.
                 let _ = ledger::void(ports, now, reservation);
@@ -53,19 +57,32 @@ pub(super) fn admit(config: &Config, call: Call, facts: RequestFacts, ports: &dy
                         key: demand.key.clone(),
                         asked: demand.amount,
                     };
-                    return refusal::refuse(&call, config, ground, now);
+                    return counted(refusal::refuse(&call, config, ground, now), expired);
                 }
                 (Cause::Failed(error), _) if config.failure.ledger_unavailable == FailMode::Refuse => {
-                    return refusal::refuse(&call, config, Ground::Ledger(error), now);
+                    return counted(refusal::refuse(&call, config, Ground::Ledger(error), now), expired);
                 }
-                (Cause::Failed(error), _) => (Reserved::default(), Some(error)),
+                (Cause::Failed(error), _) => (Reserved::default(), Some(error), expired),
                 // A claim that was never made; the ledger's contract excludes it.
-                (Cause::Short(..), None) => (Reserved::default(), Some(LedgerError::Corrupt)),
+                (Cause::Short(..), None) => (Reserved::default(), Some(LedgerError::Corrupt), expired),
             }
         }
     };
     let decision = decide(&reserved, failure, unpriced);
-    execute(config, call, facts, estimate, reserved, decision, now)
+    counted(execute(config, call, facts, estimate, reserved, decision, now), expired)
+}
+
+/// How many reservations of others were found expired on the way.
+fn expired<'n>(notices: impl Iterator<Item = &'n Notices>) -> u64 {
+    notices.fold(0, |sum: u64, notices| sum.saturating_add(notices.expired.reservations.into()))
+}
+
+/// The ledger tells of each expiry once, so it is counted whatever comes of this call.
+fn counted((state, mut effects): (State, Effects), expired: u64) -> (State, Effects) {
+    if expired > 0 {
+        effects.counts.push((Metric::Expired, expired));
+    }
+    (state, effects)
 }
 
 /// The amounts that apply to this call, and whether a money budget had to be left out for want of a price.

@@ -37,7 +37,8 @@ fn body_of(step: &Step) -> Option<&str> {
 fn runs(script: &Script) -> Vec<Vec<&Step>> {
     let mut runs: Vec<Vec<&Step>> = Vec::new();
     for step in script.steps() {
-        let continued = runs.last().and_then(|run| body_of(run[0])).filter(|body| body_of(step) == Some(*body));
+        let continued =
+            runs.last().and_then(|run| body_of(run[0])).filter(|body| body_of(step) == Some(*body));
         match (continued, runs.last_mut()) {
             (Some(_), Some(run)) => run.push(step),
             _ => runs.push(vec![step]),
@@ -72,7 +73,9 @@ fn resplit(script: &Script, cut: &mut impl FnMut(usize) -> usize) -> Script {
         }
         // HTTP/1.1 ends with an empty piece, HTTP/2 may end with the last of the bytes.
         match items.last_mut() {
-            Some(Item::Step(step)) if ends && !whole.is_empty() && cut(2) == 1 => step.command.push_str(" last"),
+            Some(Item::Step(step)) if ends && !whole.is_empty() && cut(2) == 1 => {
+                step.command.push_str(" last")
+            }
             _ if ends || whole.is_empty() => items.push(piece_of(body, b"", ends)),
             _ => {}
         }
