@@ -37,16 +37,18 @@ pub(super) fn admit(config: &Config, call: Call, facts: RequestFacts, ports: &dy
     }
     let claims: Vec<Claim<'_>> =
         demands.iter().map(|d| Claim { budget: d.budget, key: &d.key, amount: d.amount }).collect();
-    let (reserved, failure, expired) = match ledger::reserve_all(ports, now, &claims) {
+    let (reserved, failure, aside) = match ledger::reserve_all(ports, now, &claims) {
         Ok(reserved) => {
-            let expired = expired(reserved.entries.iter().map(|entry| &entry.notices));
-            (reserved, None, expired)
+            let aside = Aside::of(reserved.entries.iter().map(|entry| &entry.notices));
+            let failure = warning_failure(&reserved, &demands);
+            (reserved, failure, aside)
         }
         Err(refusal) => {
-            let expired = expired(refusal.notices.iter().map(|(_, notices)| notices));
+            let mut aside = Aside::of(refusal.notices.iter().map(|(_, notices)| notices));
             for reservation in refusal.stranded {
                 // A second try; what cannot be voided now expires.
-                let _ = ledger::void(ports, now, reservation);
+                let voided = ledger::void(ports, now, reservation);
+                aside.stranded = aside.stranded.saturating_add(voided.is_err().into());
             }
             match (refusal.cause, demands.get(refusal.claim)) {
                 (Cause::Short(shortage, balance), Some(demand)) => {
@@ -57,32 +59,47 @@ pub(super) fn admit(config: &Config, call: Call, facts: RequestFacts, ports: &dy
                         key: demand.key.clone(),
                         asked: demand.amount,
                     };
-                    return counted(refusal::refuse(&call, config, ground, now), expired);
+                    return aside.count(refusal::refuse(&call, config, ground, now));
                 }
                 (Cause::Failed(error), _) if config.failure.ledger_unavailable == FailMode::Refuse => {
-                    return counted(refusal::refuse(&call, config, Ground::Ledger(error), now), expired);
+                    return aside.count(refusal::refuse(&call, config, Ground::Ledger(error), now));
                 }
-                (Cause::Failed(error), _) => (Reserved::default(), Some(error), expired),
+                (Cause::Failed(error), _) => (Reserved::default(), Some(error), aside),
                 // A claim that was never made; the ledger's contract excludes it.
-                (Cause::Short(..), None) => (Reserved::default(), Some(LedgerError::Corrupt), expired),
+                (Cause::Short(..), None) => (Reserved::default(), Some(LedgerError::Corrupt), aside),
             }
         }
     };
     let decision = decide(&reserved, failure, unpriced);
-    counted(execute(config, call, facts, estimate, reserved, decision, now), expired)
+    aside.count(execute(config, call, facts, estimate, reserved, decision, now))
 }
 
-/// How many reservations of others were found expired on the way.
-fn expired<'n>(notices: impl Iterator<Item = &'n Notices>) -> u64 {
-    notices.fold(0, |sum: u64, notices| sum.saturating_add(notices.expired.reservations.into()))
+/// What the ledger told besides its answer. It tells it once, so it is counted whatever comes of this call.
+#[derive(Clone, Copy)]
+struct Aside {
+    /// Reservations of others that were found expired.
+    expired: u64,
+    /// Reservations of this call that could not be given back.
+    stranded: u64,
 }
 
-/// The ledger tells of each expiry once, so it is counted whatever comes of this call.
-fn counted((state, mut effects): (State, Effects), expired: u64) -> (State, Effects) {
-    if expired > 0 {
-        effects.counts.push((Metric::Expired, expired));
+impl Aside {
+    fn of<'n>(notices: impl Iterator<Item = &'n Notices>) -> Self {
+        let add = |sum: u64, notices: &Notices| sum.saturating_add(notices.expired.reservations.into());
+        Self { expired: notices.fold(0, add), stranded: 0 }
     }
-    (state, effects)
+
+    fn count(self, (state, mut effects): (State, Effects)) -> (State, Effects) {
+        let counts = [(Metric::Expired, self.expired), (Metric::SettlementFailure, self.stranded)];
+        effects.counts.extend(counts.into_iter().filter(|(_, by)| *by > 0));
+        (state, effects)
+    }
+}
+
+/// Why a budget that warns could not be asked; that is worth its warning. A shadow has none to give.
+fn warning_failure(reserved: &Reserved, demands: &[Demand<'_>]) -> Option<LedgerError> {
+    let warns = |claim: usize| demands.get(claim).is_some_and(|d| d.budget.enforcement == Enforcement::Warn);
+    reserved.failed.iter().find(|(claim, _)| warns(*claim)).map(|(_, error)| *error)
 }
 
 /// The amounts that apply to this call, and whether a money budget had to be left out for want of a price.
