@@ -166,6 +166,11 @@ const REQUEST_HEADERS: &[(&str, &str)] = &[
     ("x-genops-trace", "6d8b83eb3f8d3c0d8628f078df7ab76f-94abd4f4766ca0c0"),
 ];
 
+fn store_fault() -> impl Strategy<Value = Happening> {
+    let faults = vec![None, None, Some(StoreError::Conflict), Some(StoreError::Unavailable(10))];
+    (select(faults), 0_u32..6).prop_map(|(fault, after)| Happening::StoreFails(fault, after))
+}
+
 fn happening() -> impl Strategy<Value = Happening> {
     use Happening as H;
     let status = select(&["200", "200", "200", "429", "500", "503", "0", "x"][..]);
@@ -174,7 +179,6 @@ fn happening() -> impl Strategy<Value = Happening> {
             pairs.push((b":status".to_vec(), status.as_bytes().to_vec()));
             pairs
         });
-    let faults = [None, None, Some(StoreError::Conflict), Some(StoreError::Unavailable(10))];
     let attribute = prop_oneof![
         Just(("response.code_details", b"via_upstream".to_vec())),
         Just((
@@ -193,7 +197,7 @@ fn happening() -> impl Strategy<Value = Happening> {
         1 => Just(H::ResponseBodyLost),
         2 => Just(H::Done),
         2 => (-4_000_000_i64..4_000_000).prop_map(H::Clock),
-        2 => (select(faults.to_vec()), 0_u32..6).prop_map(|(fault, after)| H::StoreFails(fault, after)),
+        2 => store_fault(),
         1 => prop::bool::weighted(0.2).prop_map(|lost| if lost { H::StoreIsLost } else { H::Done }),
         3 => attribute.prop_map(|(name, value)| H::Attribute(name, value)),
     ]
@@ -202,9 +206,13 @@ fn happening() -> impl Strategy<Value = Happening> {
 /// The usual course of events, so that most sequences get far.
 fn course() -> impl Strategy<Value = Vec<Happening>> {
     let anything = prop::collection::vec(happening(), 0..24);
-    let usual = (headers(REQUEST_HEADERS), body(REQUESTS), prop::collection::vec(happening(), 0..16));
-    let usual = usual.prop_map(|(pairs, body, rest)| {
-        let mut course = vec![Happening::RequestHeaders(pairs, false), Happening::RequestBody(body)];
+    let between = prop_oneof![1 => Just(Vec::new()), 1 => prop::collection::vec(store_fault(), 1)];
+    let rest = prop::collection::vec(happening(), 0..16);
+    let usual = (headers(REQUEST_HEADERS), between, body(REQUESTS), rest);
+    let usual = usual.prop_map(|(pairs, between, body, rest)| {
+        let mut course = vec![Happening::RequestHeaders(pairs, false)];
+        course.extend(between);
+        course.push(Happening::RequestBody(body));
         course.extend(rest);
         course
     });
@@ -325,6 +333,9 @@ fn hold(all: &[Effects]) {
     assert!(evaluations + count(|metric| *metric == Metric::Ungoverned) <= 1, "decided once, or not at all");
     let ends = count(|metric| matches!(metric, Metric::Reconciliation(_) | Metric::Voided));
     assert!(ends <= evaluations, "an AWU ends once");
+    if count(|metric| *metric == Metric::Voided) > 0 {
+        assert!(reconciled.is_empty(), "§7.2.1: what was never executed is not reconciled");
+    }
 
     let replies = all.iter().filter(|effects| matches!(effects.flow, Flow::Reply(_))).count();
     assert!(replies <= 1, "answered once");
