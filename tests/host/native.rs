@@ -19,7 +19,7 @@ use genops::timestamp::Timestamp;
 use super::headers::HeaderMap;
 use super::stage::{Action, Stage, Trap};
 use super::store::{CAS_MISMATCH, NOT_FOUND};
-use super::world::{Map, Reply, SharedWorld, random_bytes};
+use super::world::{Map, Reply, SharedWorld, World, random_bytes};
 
 /// The core over a world.
 pub struct Native {
@@ -54,8 +54,9 @@ impl Native {
                 let mut headers = HeaderMap::default();
                 reply.headers.iter().for_each(|(name, value)| headers.add(name, value.as_bytes()));
                 let (status, details) = (u32::from(reply.status), reply.details.to_owned());
-                self.world.borrow_mut().stream(stream).reply =
-                    Some(Reply { status, details, headers, body: reply.body });
+                let mut world = self.world.borrow_mut();
+                let sent = world.reply(stream, Reply { status, details, headers, body: reply.body });
+                complain(&mut world, "reply", status, sent);
                 Action::Pause
             }
         }
@@ -65,9 +66,27 @@ impl Native {
         &self.exchanges[&stream].1
     }
 
+    fn rest_of_request(&self, stream: u32) -> Action {
+        if self.exchange(stream).refused() { Action::Pause } else { Action::Continue }
+    }
+
     fn whole_request_body(&mut self, stream: u32) -> Action {
-        let body = self.world.borrow_mut().stream(stream).request_body.clone();
+        let body = self.body(stream, Map::Request).unwrap_or_default();
         self.step(stream, Event::RequestBody { body: &body })
+    }
+
+    /// A body as the host hands it over; a refusal is logged.
+    fn body(&self, stream: u32, map: Map) -> Option<Vec<u8>> {
+        let mut world = self.world.borrow_mut();
+        let which = if map == Map::Request { "request" } else { "response" };
+        let body = world.body(stream, map);
+        let complaint =
+            |status| format!("error: genops: the {which} body cannot be read: host status {status}");
+        body.map_err(|status| world.log.push(complaint(status))).ok()
+    }
+
+    fn headers(&self, stream: u32, map: Map) -> HeaderMap {
+        self.world.borrow_mut().headers(stream, map).unwrap_or_default()
     }
 
     /// Acts on the queue of each of a worker's roots that has one.
@@ -78,49 +97,56 @@ impl Native {
             act(&root.config, queue);
             let dropped = queue.take_dropped();
             if dropped > 0 {
-                self.world.borrow_mut().count(&Metric::EventsDropped.stat_name(), dropped);
+                let name = Metric::EventsDropped.stat_name();
+                let mut world = self.world.borrow_mut();
+                let counted = world.count(&name, dropped);
+                complain(&mut world, "count", name, counted);
             }
         }
     }
 }
 
 fn perform(world: &SharedWorld, stream: u32, effects: &Effects, root: &Root) {
-    let mut world = world.borrow_mut();
-    for (map, edits) in [(Map::Request, &effects.request_headers), (Map::Response, &effects.response_headers)]
-    {
-        for edit in edits {
-            let (what, name) = match edit {
-                HeaderEdit::Set(name, _) => ("set", *name),
-                HeaderEdit::Remove(name) => ("remove", name.as_str()),
-            };
-            match (world.editable(stream, map), edit) {
-                (Ok(map), HeaderEdit::Set(_, value)) => map.set(name.as_bytes(), value.as_bytes()),
-                (Ok(map), HeaderEdit::Remove(_)) => map.remove(name.as_bytes()),
-                (Err(status), _) => {
-                    world
-                        .log
-                        .push(format!("warn: genops: cannot {what} header {name}: host status {status}"));
-                }
-            }
-        }
+    let world = &mut *world.borrow_mut();
+    let maps = [(Map::Request, &effects.request_headers), (Map::Response, &effects.response_headers)];
+    for (map, edits) in maps {
+        edits.iter().for_each(|edit| perform_edit(world, stream, map, edit));
     }
-    let filter_state = &mut world.stream(stream).filter_state;
-    if let Some(awu) = &effects.awu {
-        filter_state
-            .extend(span_attributes(awu).map(|(name, text)| (name.to_owned(), text.as_bytes().to_vec())));
-    }
-    for (name, value) in &effects.attributes {
-        let text = match value {
-            Value::Text(text) => text.to_string(),
-            other => other.to_string(),
-        };
-        filter_state.insert((*name).to_owned(), text.into_bytes());
+    let of_the_awu = effects.awu.iter().flat_map(|awu| span_attributes(awu));
+    let of_the_awu = of_the_awu.map(|(name, text)| (name, text.to_owned()));
+    let others = effects.attributes.iter().map(|(name, value)| {
+        let text = if let Value::Text(text) = value { text.to_string() } else { value.to_string() };
+        (*name, text)
+    });
+    for (name, text) in of_the_awu.chain(others) {
+        let set = world.set_filter_state(stream, name, text.as_bytes());
+        complain(world, "set attribute", name, set);
     }
     if let Some(queue) = root.queue.borrow_mut().as_mut() {
         effects.events.iter().for_each(|event| queue.push(event));
     }
     for (metric, by) in effects.counts.iter().filter(|(_, by)| *by > 0) {
-        world.count(&metric.stat_name(), *by);
+        // The ABI's offset is signed.
+        let counted = world.count(&metric.stat_name(), (*by).min(i64::MAX.cast_unsigned()));
+        complain(world, "count", metric.stat_name(), counted);
+    }
+}
+
+fn perform_edit(world: &mut World, stream: u32, map: Map, edit: &HeaderEdit) {
+    let (what, name) = match edit {
+        HeaderEdit::Set(name, _) => ("set header", *name),
+        HeaderEdit::Remove(name) => ("remove header", name.as_str()),
+    };
+    let edited = world.editable(stream, map).map(|map| match edit {
+        HeaderEdit::Set(_, value) => map.set(name.as_bytes(), value.as_bytes()),
+        HeaderEdit::Remove(_) => map.remove(name.as_bytes()),
+    });
+    complain(world, what, name, edited);
+}
+
+fn complain(world: &mut World, what: &str, subject: impl std::fmt::Display, done: Result<(), u32>) {
+    if let Err(status) = done {
+        world.log.push(format!("warn: genops: cannot {what} {subject}: host status {status}"));
     }
 }
 
@@ -198,14 +224,14 @@ impl Stage for Native {
     }
 
     fn request_headers(&mut self, stream: u32, _count: usize, end_of_stream: bool) -> Result<Action, Trap> {
-        let headers = self.world.borrow_mut().stream(stream).request.clone();
+        let headers = self.headers(stream, Map::Request);
         let headers = &headers.pairs();
         Ok(self.step(stream, Event::RequestHeaders { headers: Headers::new(headers), end_of_stream }))
     }
 
     fn request_body(&mut self, stream: u32, size: usize, end_of_stream: bool) -> Result<Action, Trap> {
         Ok(match self.exchange(stream).awaited_body_bytes() {
-            None => Action::Continue,
+            None => self.rest_of_request(stream),
             Some(most) if size > most => self.step(stream, Event::RequestTooLarge { bytes: size }),
             Some(_) if !end_of_stream => Action::Pause,
             Some(_) => self.whole_request_body(stream),
@@ -214,7 +240,7 @@ impl Stage for Native {
 
     fn request_trailers(&mut self, stream: u32) -> Result<Action, Trap> {
         Ok(match self.exchange(stream).awaited_body_bytes() {
-            None => Action::Continue,
+            None => self.rest_of_request(stream),
             Some(_) => self.whole_request_body(stream),
         })
     }
@@ -223,17 +249,21 @@ impl Stage for Native {
         if !self.exchange(stream).reads_response_headers() {
             return Ok(Action::Continue);
         }
-        let headers = self.world.borrow_mut().stream(stream).response.clone().expect("an answer");
+        let headers = self.headers(stream, Map::Response);
         let headers = &headers.pairs();
         Ok(self.step(stream, Event::ResponseHeaders { headers: Headers::new(headers), end_of_stream }))
     }
 
-    fn response_body(&mut self, stream: u32, _size: usize, end_of_stream: bool) -> Result<Action, Trap> {
+    fn response_body(&mut self, stream: u32, size: usize, end_of_stream: bool) -> Result<Action, Trap> {
         if !self.exchange(stream).reads_response_body() {
             return Ok(Action::Continue);
         }
-        let chunk = self.world.borrow_mut().stream(stream).response_body.clone();
-        Ok(self.step(stream, Event::ResponseBody { chunk: &chunk, end_of_stream }))
+        // Of an empty piece there is nothing to ask for.
+        let chunk = if size == 0 { Some(Vec::new()) } else { self.body(stream, Map::Response) };
+        Ok(match chunk {
+            Some(chunk) => self.step(stream, Event::ResponseBody { chunk: &chunk, end_of_stream }),
+            None => self.step(stream, Event::ResponseBodyLost),
+        })
     }
 
     fn response_trailers(&mut self, stream: u32) -> Result<Action, Trap> {
@@ -289,7 +319,7 @@ impl Store for Host {
 
 impl Clock for Host {
     fn now(&self) -> Timestamp {
-        Timestamp::from_nanos(self.world.borrow().now_nanos)
+        Timestamp::from_nanos(self.world.borrow().now().unwrap_or_default())
     }
 }
 

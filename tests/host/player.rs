@@ -81,8 +81,8 @@ impl Player {
         world.log.clear();
         for (name, count) in &world.counters {
             let before = self.counters.insert(name.clone(), *count).unwrap_or(0);
-            if *count > before {
-                lines.push(format!("counts {} +{}", readable(name), count - before));
+            if *count != before {
+                lines.push(format!("counts {} +{}", readable(name), count.wrapping_sub(before)));
             }
         }
         lines
@@ -142,6 +142,20 @@ impl Player {
             ["store", what @ ..] => {
                 self.store(what);
                 Ok(Vec::new())
+            }
+            ["host", "refuses", what, status] => {
+                let status = status.parse().expect("a host status");
+                self.proxy.world.borrow_mut().refused.insert((*what).to_owned(), status);
+                Ok(Vec::new())
+            }
+            ["host", "works"] => {
+                self.proxy.world.borrow_mut().refused.clear();
+                Ok(Vec::new())
+            }
+            ["ends-unseen", name] => {
+                let id = self.proxy.unseen(self.worker)?;
+                self.streams.insert((*name).to_owned(), id);
+                self.act(&Step { command: format!("done {name}"), ..Step::default() })
             }
             ["account", budget] => Ok(self.account(budget, "")),
             ["account", budget, key] => Ok(self.account(budget, key)),

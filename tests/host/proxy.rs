@@ -69,6 +69,15 @@ impl Proxy {
         Ok((id, lines))
     }
 
+    /// A stream of which the filter sees no headers: an earlier filter answered it.
+    pub fn unseen(&mut self, worker: usize) -> Result<u32, Trap> {
+        let id = self.next_stream;
+        self.next_stream += 1;
+        self.world.borrow_mut().streams.insert(id, Stream { worker, ..Stream::default() });
+        self.stage.create(id)?;
+        Ok(id)
+    }
+
     /// A piece of a request's body arrives.
     pub fn request_body(&mut self, id: u32, piece: &[u8], end: bool) -> Told {
         if self.progress[&id].answered_here {

@@ -41,6 +41,8 @@ pub struct World {
     pub refuses_calls: bool,
     /// The headers of the call answer that is being delivered.
     pub call_answer: Option<HeaderMap>,
+    /// What the host refuses, with the status that it gives instead.
+    pub refused: BTreeMap<String, u32>,
     /// The tick period that each worker asked for.
     pub tick_period_ms: BTreeMap<usize, u32>,
     next_token: u32,
@@ -124,6 +126,7 @@ impl World {
             calls: Vec::new(),
             refuses_calls: false,
             call_answer: None,
+            refused: BTreeMap::new(),
             tick_period_ms: BTreeMap::new(),
             next_token: 1,
         }))
@@ -134,14 +137,57 @@ impl World {
         self.streams.get_mut(&id).expect("the stream lives")
     }
 
+    /// Fails with the host's status if it refuses `what`: `headers`, `bodies`, `edits`, `filter-state`, `counters`,
+    /// `replies` or `clock`.
+    pub fn allow(&self, what: &str) -> Result<(), u32> {
+        self.refused.get(what).map_or(Ok(()), |status| Err(*status))
+    }
+
     /// A header map that may be changed now, or the status that a change gets.
     pub fn editable(&mut self, stream: u32, map: Map) -> Result<&mut HeaderMap, u32> {
+        self.allow("edits")?;
         let stream = self.stream(stream);
         match map {
             Map::Request if !stream.request_forwarded => Ok(&mut stream.request),
             Map::Response if !stream.response_forwarded => stream.response.as_mut().ok_or(BAD_ARGUMENT),
             _ => Err(BAD_ARGUMENT),
         }
+    }
+
+    /// A header map's pairs.
+    pub fn headers(&mut self, stream: u32, map: Map) -> Result<HeaderMap, u32> {
+        self.allow("headers")?;
+        let stream = self.streams.get(&stream).ok_or(BAD_ARGUMENT)?;
+        match map {
+            Map::Request => Ok(stream.request.clone()),
+            Map::Response => stream.response.clone().ok_or(BAD_ARGUMENT),
+        }
+    }
+
+    /// The body that is being delivered, or what is buffered of it.
+    pub fn body(&mut self, stream: u32, map: Map) -> Result<Vec<u8>, u32> {
+        self.allow("bodies")?;
+        let stream = self.stream(stream);
+        Ok(if map == Map::Request { stream.request_body.clone() } else { stream.response_body.clone() })
+    }
+
+    /// Sets filter state.
+    pub fn set_filter_state(&mut self, stream: u32, name: &str, value: &[u8]) -> Result<(), u32> {
+        self.allow("filter-state")?;
+        self.stream(stream).filter_state.insert(name.to_owned(), value.to_vec());
+        Ok(())
+    }
+
+    /// Answers a request in the upstream's stead.
+    pub fn reply(&mut self, stream: u32, reply: Reply) -> Result<(), u32> {
+        self.allow("replies")?;
+        self.stream(stream).reply = Some(reply);
+        Ok(())
+    }
+
+    /// The wall clock, as the host tells it.
+    pub fn now(&self) -> Result<u64, u32> {
+        self.allow("clock").map(|()| self.now_nanos)
     }
 
     /// An attribute of a stream.
@@ -180,9 +226,12 @@ impl World {
         u32::try_from(id).expect("few counters")
     }
 
-    /// Raises a counter.
-    pub fn count(&mut self, name: &str, by: u64) {
-        *self.counters.entry(name.to_owned()).or_default() += by;
+    /// Raises a counter; like Envoy's, it wraps.
+    pub fn count(&mut self, name: &str, by: u64) -> Result<(), u32> {
+        self.allow("counters")?;
+        let counter = self.counters.entry(name.to_owned()).or_default();
+        *counter = counter.wrapping_add(by);
+        Ok(())
     }
 }
 

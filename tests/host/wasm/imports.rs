@@ -39,8 +39,8 @@ fn streams(linker: &mut Linker<Host>) -> Defined<'_> {
             ENV,
             "proxy_get_header_map_pairs",
             |mut call: Call<'_>, map: i32, data: i32, size: i32| {
-                let Some(pairs) = pairs(&call, map) else { return Ok(BAD_ARGUMENT) };
-                hand_over(&mut call, &serialize(&pairs), data, size).map(|()| OK)
+                let pairs = pairs(&call, map);
+                give(&mut call, pairs.map(|pairs| serialize(&pairs)), data, size)
             },
         )?
         .func_wrap(
@@ -64,7 +64,10 @@ fn streams(linker: &mut Linker<Host>) -> Defined<'_> {
             ENV,
             "proxy_get_buffer_bytes",
             |mut call: Call<'_>, buffer: i32, start: i32, max: i32, data: i32, size: i32| {
-                let Some(held) = buffered(&call, buffer) else { return Ok(NOT_FOUND) };
+                let held = match buffered(&call, buffer) {
+                    Ok(held) => held,
+                    Err(status) => return Ok(status),
+                };
                 let start = usize::try_from(start.cast_unsigned()).unwrap_or(usize::MAX);
                 let end = start.saturating_add(usize::try_from(max.cast_unsigned()).unwrap_or(usize::MAX));
                 let Some(part) = held.get(start..end.min(held.len())) else { return Ok(BAD_ARGUMENT) };
@@ -90,9 +93,8 @@ fn local_response(
     let body = bytes(&call, body, body_size)?;
     let headers = deserialize(&bytes(&call, headers, headers_size)?)?;
     let context = call.data().context;
-    call.data().world.borrow_mut().stream(context).reply =
-        Some(Reply { status: status.cast_unsigned(), details, headers, body });
-    Ok(OK)
+    let reply = Reply { status: status.cast_unsigned(), details, headers, body };
+    Ok(status_of(call.data().world.borrow_mut().reply(context, reply)))
 }
 
 /// Properties, shared data and metrics.
@@ -114,8 +116,8 @@ fn state(linker: &mut Linker<Host>) -> Defined<'_> {
                 let path = text(&call, path, path_size)?;
                 let value = bytes(&call, value, size)?;
                 let context = call.data().context;
-                call.data().world.borrow_mut().stream(context).filter_state.insert(path, value);
-                Ok(OK)
+                let set = call.data().world.borrow_mut().set_filter_state(context, &path, &value);
+                Ok::<_, Error>(status_of(set))
             },
         )?
         .func_wrap(
@@ -137,7 +139,7 @@ fn state(linker: &mut Linker<Host>) -> Defined<'_> {
                 let key = bytes(&call, key, key_size)?;
                 let value = bytes(&call, value, size)?;
                 let written = call.data().world.borrow_mut().shared.set(&key, &value, cas.cast_unsigned());
-                Ok::<_, Error>(written.err().unwrap_or(OK))
+                Ok::<_, Error>(status_of(written))
             },
         )?
         .func_wrap(
@@ -156,10 +158,7 @@ fn state(linker: &mut Linker<Host>) -> Defined<'_> {
         .func_wrap(ENV, "proxy_increment_metric", |call: Call<'_>, id: i32, by: i64| {
             let mut world = call.data().world.borrow_mut();
             match (world.counter_names.get(id.cast_unsigned() as usize).cloned(), u64::try_from(by)) {
-                (Some(name), Ok(by)) if by > 0 => {
-                    world.count(&name, by);
-                    OK
-                }
+                (Some(name), Ok(by)) if by > 0 => status_of(world.count(&name, by)),
                 _ => BAD_ARGUMENT,
             }
         })
@@ -169,8 +168,11 @@ fn state(linker: &mut Linker<Host>) -> Defined<'_> {
 fn surroundings(linker: &mut Linker<Host>) -> Defined<'_> {
     linker
         .func_wrap(ENV, "proxy_get_current_time_nanoseconds", |mut call: Call<'_>, nanos: i32| {
-            let now = call.data().world.borrow().now_nanos;
-            write(&mut call, nanos, &now.to_le_bytes()).map(|()| OK)
+            let now = call.data().world.borrow().now();
+            match now {
+                Ok(now) => write(&mut call, nanos, &now.to_le_bytes()).map(|()| OK),
+                Err(status) => Ok(status),
+            }
         })?
         .func_wrap(ENV, "proxy_set_tick_period_milliseconds", |call: Call<'_>, period: i32| {
             let host = call.data();
@@ -257,15 +259,19 @@ fn give(call: &mut Call<'_>, found: Result<Vec<u8>, u32>, data: i32, size: i32) 
     }
 }
 
+fn status_of(done: Result<(), u32>) -> u32 {
+    done.err().unwrap_or(OK)
+}
+
 /// A header map of the running callback's context.
-fn pairs(call: &Call<'_>, map: i32) -> Option<HeaderMap> {
+fn pairs(call: &Call<'_>, map: i32) -> Result<HeaderMap, u32> {
     let mut world = call.data().world.borrow_mut();
     let context = call.data().context;
     match map {
-        0 => Some(world.streams.get(&context)?.request.clone()),
-        2 => world.stream(context).response.clone(),
-        6 => world.call_answer.clone(),
-        _ => None,
+        0 => world.headers(context, Map::Request),
+        2 => world.headers(context, Map::Response),
+        6 => world.call_answer.clone().ok_or(BAD_ARGUMENT),
+        _ => Err(BAD_ARGUMENT),
     }
 }
 
@@ -284,14 +290,14 @@ fn edit(call: &Call<'_>, map: i32, change: impl FnOnce(&mut HeaderMap)) -> Statu
     }
 }
 
-fn buffered(call: &Call<'_>, buffer: i32) -> Option<Vec<u8>> {
+fn buffered(call: &Call<'_>, buffer: i32) -> Result<Vec<u8>, u32> {
     let mut world = call.data().world.borrow_mut();
     let context = call.data().context;
     match buffer {
-        0 => Some(world.stream(context).request_body.clone()),
-        1 => Some(world.stream(context).response_body.clone()),
-        7 => Some(world.configuration.clone()),
-        _ => None,
+        0 => world.body(context, Map::Request),
+        1 => world.body(context, Map::Response),
+        7 => Ok(world.configuration.clone()),
+        _ => Err(NOT_FOUND),
     }
 }
 
