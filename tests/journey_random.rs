@@ -299,7 +299,7 @@ fn reasons_match(attributes: &[Attribute]) {
 }
 
 fn budget_of(event: &Told) -> &str {
-    text(&event.attributes, attribute::BUDGET_NAME).expect("a budget's name")
+    text(&event.attributes, attribute::BUDGET_NAME).unwrap()
 }
 
 /// What must hold of all that one exchange said.

@@ -71,7 +71,7 @@ pub(super) fn read(config: &Config, call: Call, body: &[u8], ports: &dyn Ports) 
     }
     match call.endpoint.read_request(call.content_type.as_deref(), body) {
         Ok(facts) => admission::admit(config, call, facts, ports),
-        Err(problem) => unreadable(config, call, &format!("{problem:?}"), ports),
+        Err(problem) => unreadable(config, call, &problem.to_string(), ports),
     }
 }
 
