@@ -67,11 +67,11 @@ test: build build-faults tools ## Run every test: native, documentation, compile
 
 .PHONY: test-core
 test-core: ## Run the native tests of the core alone (seconds)
-	$(CARGO) $(TEST) --locked
+	$(CARGO) $(TEST) --locked -- --skip the_compiled_filter
 
 .PHONY: test-host
-test-host: build build-faults ## Run the compiled wasm under an in-process host (integration/tests/host*)
-	$(CARGO) $(TEST) --locked --package genops-integration --test 'host*'
+test-host: build ## Run the compiled wasm under an in-process host, through the journeys of tests/journeys
+	$(CARGO) $(TEST) --locked --test journey_wasm
 
 .PHONY: test-envoy
 test-envoy: build build-faults tools ## Run the compiled wasm in real Envoy (integration/tests/envoy*)

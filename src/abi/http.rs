@@ -43,6 +43,11 @@ impl Http {
         self.governed.as_ref().map(|(_, exchange)| exchange)
     }
 
+    /// What nobody waits for goes on, unless the request was refused: the host may not have taken the reply.
+    fn rest_of_request(&self) -> Action {
+        if self.exchange().is_some_and(Exchange::refused) { Action::Pause } else { Action::Continue }
+    }
+
     fn request_body(&mut self, size: usize) -> Action {
         match raw::buffer(Buffer::RequestBody, size) {
             Ok(body) => self.step(Event::RequestBody { body: &body }),
@@ -78,7 +83,7 @@ impl HttpContext for Http {
 
     fn on_http_request_body(&mut self, size: usize, end_of_stream: bool) -> Action {
         match self.exchange().and_then(Exchange::awaited_body_bytes) {
-            None => Action::Continue,
+            None => self.rest_of_request(),
             Some(most) if size > most => self.step(Event::RequestTooLarge { bytes: size }),
             Some(_) if !end_of_stream => Action::Pause,
             Some(_) => self.request_body(size),
@@ -87,7 +92,7 @@ impl HttpContext for Http {
 
     fn on_http_request_trailers(&mut self, _count: usize) -> Action {
         match self.exchange().and_then(Exchange::awaited_body_bytes) {
-            None => Action::Continue,
+            None => self.rest_of_request(),
             Some(most) => self.request_body(most),
         }
     }

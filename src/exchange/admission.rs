@@ -11,7 +11,7 @@ use crate::call::RequestFacts;
 use crate::config::{Config, FailMode};
 use crate::cost;
 use crate::decision::Decision;
-use crate::ledger::{self, Cause, Claim, Entry, LedgerError, Reserved, Shortage};
+use crate::ledger::{self, Cause, Claim, Entry, LedgerError, Notices, Reserved, Shortage};
 use crate::ports::Ports;
 use crate::semconv::{ReasonCode, attribute};
 use crate::telemetry::Value;
@@ -37,12 +37,18 @@ pub(super) fn admit(config: &Config, call: Call, facts: RequestFacts, ports: &dy
     }
     let claims: Vec<Claim<'_>> =
         demands.iter().map(|d| Claim { budget: d.budget, key: &d.key, amount: d.amount }).collect();
-    let (reserved, failure) = match ledger::reserve_all(ports, now, &claims) {
-        Ok(reserved) => (reserved, None),
+    let (reserved, failure, aside) = match ledger::reserve_all(ports, now, &claims) {
+        Ok(reserved) => {
+            let aside = Aside::of(reserved.entries.iter().map(|entry| &entry.notices));
+            let failure = warning_failure(&reserved, &demands);
+            (reserved, failure, aside)
+        }
         Err(refusal) => {
+            let mut aside = Aside::of(refusal.notices.iter().map(|(_, notices)| notices));
             for reservation in refusal.stranded {
                 // A second try; what cannot be voided now expires.
-                let _ = ledger::void(ports, now, reservation);
+                let voided = ledger::void(ports, now, reservation);
+                aside.stranded = aside.stranded.saturating_add(voided.is_err().into());
             }
             match (refusal.cause, demands.get(refusal.claim)) {
                 (Cause::Short(shortage, balance), Some(demand)) => {
@@ -53,19 +59,47 @@ pub(super) fn admit(config: &Config, call: Call, facts: RequestFacts, ports: &dy
                         key: demand.key.clone(),
                         asked: demand.amount,
                     };
-                    return refusal::refuse(&call, config, ground, now);
+                    return aside.count(refusal::refuse(&call, config, ground, now));
                 }
                 (Cause::Failed(error), _) if config.failure.ledger_unavailable == FailMode::Refuse => {
-                    return refusal::refuse(&call, config, Ground::Ledger(error), now);
+                    return aside.count(refusal::refuse(&call, config, Ground::Ledger(error), now));
                 }
-                (Cause::Failed(error), _) => (Reserved::default(), Some(error)),
+                (Cause::Failed(error), _) => (Reserved::default(), Some(error), aside),
                 // A claim that was never made; the ledger's contract excludes it.
-                (Cause::Short(..), None) => (Reserved::default(), Some(LedgerError::Corrupt)),
+                (Cause::Short(..), None) => (Reserved::default(), Some(LedgerError::Corrupt), aside),
             }
         }
     };
     let decision = decide(&reserved, failure, unpriced);
-    execute(config, call, facts, estimate, reserved, decision, now)
+    aside.count(execute(config, call, facts, estimate, reserved, decision, now))
+}
+
+/// What the ledger told besides its answer. It tells it once, so it is counted whatever comes of this call.
+#[derive(Clone, Copy)]
+struct Aside {
+    /// Reservations of others that were found expired.
+    expired: u64,
+    /// Reservations of this call that could not be given back.
+    stranded: u64,
+}
+
+impl Aside {
+    fn of<'n>(notices: impl Iterator<Item = &'n Notices>) -> Self {
+        let add = |sum: u64, notices: &Notices| sum.saturating_add(notices.expired.reservations.into());
+        Self { expired: notices.fold(0, add), stranded: 0 }
+    }
+
+    fn count(self, (state, mut effects): (State, Effects)) -> (State, Effects) {
+        let counts = [(Metric::Expired, self.expired), (Metric::SettlementFailure, self.stranded)];
+        effects.counts.extend(counts.into_iter().filter(|(_, by)| *by > 0));
+        (state, effects)
+    }
+}
+
+/// Why a budget that warns could not be asked; that is worth its warning. A shadow has none to give.
+fn warning_failure(reserved: &Reserved, demands: &[Demand<'_>]) -> Option<LedgerError> {
+    let warns = |claim: usize| demands.get(claim).is_some_and(|d| d.budget.enforcement == Enforcement::Warn);
+    reserved.failed.iter().find(|(claim, _)| warns(*claim)).map(|(_, error)| *error)
 }
 
 /// The amounts that apply to this call, and whether a money budget had to be left out for want of a price.

@@ -267,10 +267,11 @@ fn best_known(
     if stated.is_empty() && text_bytes == 0 {
         return None;
     }
-    let counted = cost::tokens_of_text(text_bytes, &config.estimation);
+    // Where no text passed and none was stated, there may be no output at all: embeddings have none.
+    let counted = (text_bytes > 0).then(|| cost::tokens_of_text(text_bytes, &config.estimation));
     Some(Usage {
         input_tokens: stated.input_tokens.or(estimate.input_tokens),
-        output_tokens: Some(stated.output_tokens.unwrap_or(0).max(counted)),
+        output_tokens: stated.output_tokens.max(counted),
         total_tokens: None,
         ..stated
     })

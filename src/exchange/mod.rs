@@ -79,7 +79,9 @@ enum State {
     Settling(Vec<Unsettled>),
     /// Not governed; only the header names that belong to the filter are kept clean.
     Ungoverned,
-    /// Refused or settled: nothing is left to do.
+    /// Refused: whatever of the request still comes goes nowhere.
+    Refused,
+    /// Settled, or never decided: nothing is left to do.
     Finished,
 }
 
@@ -99,6 +101,11 @@ impl Exchange {
     /// How large a request body may be that is being waited for; `None` when none is.
     pub fn awaited_body_bytes(&self) -> Option<usize> {
         matches!(self.state, State::Collecting(_)).then_some(self.config.max_request_bytes)
+    }
+
+    /// Whether the request was refused. Then none of it may go upstream, even where the host did not take the reply.
+    pub fn refused(&self) -> bool {
+        matches!(self.state, State::Refused)
     }
 
     /// Whether the answer's headers matter.

@@ -156,7 +156,7 @@ pub(super) fn refuse(call: &Call, config: &Config, ground: Ground, now: Timestam
         effects.events.push(Event { name: event_name::POLICY_EVALUATED, at: now, awu, attributes });
     }
     effects.flow = Flow::Reply(Box::new(reply(call, &ground, decision, &message, now)));
-    (State::Finished, effects)
+    (State::Refused, effects)
 }
 
 fn reply(call: &Call, ground: &Ground, decision: Decision, message: &str, now: Timestamp) -> LocalReply {
@@ -204,5 +204,5 @@ pub(super) fn unrecognised() -> (State, Effects) {
     let reply = LocalReply { status: 403, details: details(decision), headers, body: body.to_vec() };
     let mut effects = Effects::flow(Flow::Reply(Box::new(reply)));
     effects.count(Metric::PolicyEvaluation(decision));
-    (State::Finished, effects)
+    (State::Refused, effects)
 }

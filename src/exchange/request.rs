@@ -24,6 +24,9 @@ pub(super) struct Call {
     pub(super) edits: Vec<HeaderEdit>,
 }
 
+/// Nothing that could be governed came, whether the headers said so or an empty body did.
+const NO_BODY: &str = "it has no body";
+
 /// Takes the request's headers.
 pub(super) fn begin(
     config: &Config,
@@ -56,16 +59,19 @@ pub(super) fn begin(
         return unreadable(config, call, "its body has a content-encoding", ports);
     }
     if end_of_stream {
-        return unreadable(config, call, "it has no body", ports);
+        return unreadable(config, call, NO_BODY, ports);
     }
     (State::Collecting(Box::new(call)), Effects::flow(Flow::Hold))
 }
 
 /// Takes the whole body.
 pub(super) fn read(config: &Config, call: Call, body: &[u8], ports: &dyn Ports) -> (State, Effects) {
+    if body.is_empty() {
+        return unreadable(config, call, NO_BODY, ports);
+    }
     match call.endpoint.read_request(call.content_type.as_deref(), body) {
         Ok(facts) => admission::admit(config, call, facts, ports),
-        Err(problem) => unreadable(config, call, &format!("{problem:?}"), ports),
+        Err(problem) => unreadable(config, call, &problem.to_string(), ports),
     }
 }
 

@@ -2,8 +2,8 @@
 
 use super::State;
 use super::effects::Effects;
-use super::execution::{Execution, remaining};
-use crate::amount::Amount;
+use super::execution::{Execution, Governing, remaining};
+use crate::amount::{Amount, Unit};
 use crate::config::Config;
 use crate::cost;
 use crate::ledger::{self, Balance, Reservation, Settlement};
@@ -44,6 +44,7 @@ pub(super) fn settle(
     let now = ports.now();
     let mut effects = Effects::default();
     let mut unsettled = Vec::new();
+    let reserved_any = !execution.reservations.is_empty();
     for reservation in std::mem::take(&mut execution.reservations) {
         let actual = actual(config, &execution, &reservation, &consumed);
         let budget = reservation.budget().clone();
@@ -66,7 +67,7 @@ pub(super) fn settle(
     }
     publish(&mut effects, config, &execution, &consumed);
     emit_cost(&mut effects, config, &execution, &consumed, now);
-    count(&mut effects, &consumed);
+    count(&mut effects, &consumed, reserved_any);
     let state = if unsettled.is_empty() { State::Finished } else { State::Settling(unsettled) };
     (state, effects)
 }
@@ -214,10 +215,15 @@ fn tokens(usage: &Usage) -> impl Iterator<Item = Attribute> + use<> {
     figures.into_iter().filter_map(|(name, figure)| Some((name, Value::count(figure?))))
 }
 
-/// The cost in the first currency that the model has a price in.
+/// The cost in the currency that the governing budget counts, else in the first that the model has a price in.
 fn cost_attributes(config: &Config, execution: &Execution, usage: &Usage) -> Option<[Attribute; 2]> {
-    let price = cost::price_of(&config.prices, execution.model.as_deref()?, None)?;
-    let unit = crate::amount::Unit::Money(price.currency);
+    let model = execution.model.as_deref()?;
+    let counted = match execution.governing.as_ref().map(Governing::unit) {
+        Some(Unit::Money(currency)) => cost::price_of(&config.prices, model, Some(currency)),
+        Some(Unit::Tokens) | None => None,
+    };
+    let price = counted.or_else(|| cost::price_of(&config.prices, model, None))?;
+    let unit = Unit::Money(price.currency);
     let total = cost::amount(usage, unit, Some(price)).ok()?;
     Some([
         (attribute::COST_TOTAL, Value::Double(total.to_telemetry(unit))),
@@ -247,8 +253,10 @@ fn emit_cost(
     });
 }
 
-fn count(effects: &mut Effects, consumed: &Consumed) {
+fn count(effects: &mut Effects, consumed: &Consumed, reserved_any: bool) {
     match consumed {
+        // Where nothing was reserved there is nothing to give back and nothing to compare (§3.3).
+        _ if !reserved_any => {}
         Consumed::Nothing => effects.count(Metric::Voided),
         Consumed::Assumed | Consumed::Used(..) => {
             effects.count(Metric::Reconciliation(completeness(consumed)))

@@ -56,3 +56,61 @@ impl Metric {
 fn label(name: &str, value: &str) -> String {
     format!("_genops_{name}.=.{value};.;")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::semconv::ReasonCode;
+
+    /// Every metric there is.
+    fn all() -> Vec<Metric> {
+        let decisions = ReasonCode::ALL
+            .into_iter()
+            .flat_map(|code| [Decision::Blocked(code), Decision::Warning(code), Decision::RateLimited(code)]);
+        let mut all: Vec<Metric> =
+            decisions.chain([Decision::Allowed]).map(Metric::PolicyEvaluation).collect();
+        all.extend([Completeness::Complete, Completeness::Incomplete].map(Metric::Reconciliation));
+        all.extend([Metric::Voided, Metric::SettlementFailure, Metric::Expired, Metric::Ungoverned]);
+        all.extend([Metric::EventsDropped, Metric::InputTokens, Metric::OutputTokens]);
+        all
+    }
+
+    /// What Envoy's `stats_tags` with `(_genops_NAME\.=\.(.*?);\.;)` make of a name.
+    fn taken_apart(stat: &str) -> (String, Vec<(String, String)>) {
+        let (mut name, mut labels) = (String::new(), Vec::new());
+        for part in stat.split_inclusive(";.;") {
+            match part.strip_suffix(";.;").and_then(|part| part.split_once(".=.")) {
+                Some((before, value)) => {
+                    let (base, label) = before.rsplit_once("_genops_").unwrap();
+                    name.push_str(base);
+                    labels.push((label.to_owned(), value.to_owned()));
+                }
+                None => name.push_str(part),
+            }
+        }
+        (name, labels)
+    }
+
+    #[test]
+    fn a_name_comes_apart_into_a_prometheus_name_and_its_labels() {
+        let metric = Metric::PolicyEvaluation(Decision::Blocked(ReasonCode::BudgetExceeded));
+        let labels = [("result", "BLOCKED"), ("reason_code", "BUDGET_EXCEEDED")];
+        let labels = labels.map(|(label, value)| (label.to_owned(), value.to_owned())).to_vec();
+        assert_eq!(taken_apart(&metric.stat_name()), ("genops_policy_evaluations_total".to_owned(), labels));
+        for metric in all() {
+            let (name, labels) = taken_apart(&metric.stat_name());
+            let legal = |text: &str| text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+            assert!(name.starts_with("genops_") && name.ends_with("_total") && legal(&name), "{name}");
+            assert!(labels.iter().all(|(label, value)| legal(label) && legal(value)), "{labels:?}");
+        }
+    }
+
+    #[test]
+    fn no_two_metrics_share_a_name() {
+        let mut names: Vec<String> = all().into_iter().map(Metric::stat_name).collect();
+        let count = names.len();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), count);
+    }
+}

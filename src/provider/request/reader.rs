@@ -1,5 +1,7 @@
 //! The visitor that turns matched fields into facts.
 
+use std::fmt;
+
 use super::field::{RequestField, RequestShape};
 use crate::call::{EditPoints, RequestFacts};
 use crate::provider::json::{Container, Malformed, Matcher, Scalar, Span, Tokenizer, Visitor, whole_number};
@@ -18,6 +20,26 @@ pub enum Unreadable {
     /// The body is a form without the parts that govern it, or no form at all.
     BadForm,
 }
+
+impl fmt::Display for Unreadable {
+    /// What is wrong, for the caller: `its body …`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Malformed(Malformed::Unexpected { at }) => {
+                write!(f, "its body is no JSON document from byte {at} on")
+            }
+            Self::Malformed(Malformed::TooDeep) => f.write_str("its body is nested too deeply"),
+            Self::Malformed(Malformed::Truncated) => f.write_str("its body ends in the middle of its JSON"),
+            Self::NotAnObject | Self::WrongType(BODY) => f.write_str("its body is no JSON object"),
+            Self::Ambiguous(field) => write!(f, "its body states {field:?} more than once"),
+            Self::WrongType(field) => write!(f, "its body states {field:?} with a value of another type"),
+            Self::BadForm => f.write_str("its body is a form without the parts that govern it"),
+        }
+    }
+}
+
+/// The body itself, where a field's name is told.
+const BODY: &str = "body";
 
 /// Reads one JSON body.
 pub(super) fn read(shape: &'static RequestShape, body: &[u8]) -> Result<RequestFacts, Unreadable> {
@@ -180,7 +202,7 @@ impl Visitor<RequestField> for Facts {
 /// The field, as an operator knows it.
 const fn name(field: RequestField) -> &'static str {
     match field {
-        RequestField::Root => "body",
+        RequestField::Root => BODY,
         RequestField::Model => "model",
         RequestField::FallbackModels => "models",
         RequestField::Stream => "stream",

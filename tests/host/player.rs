@@ -1,0 +1,372 @@
+//! Plays a journey: each command drives the proxy, and tells in lines what came of it.
+
+use std::collections::BTreeMap;
+
+use genops::ledger;
+
+use super::exports;
+use super::headers::HeaderMap;
+use super::native::Host;
+use super::proxy::{Proxy, Told};
+use super::script::{Script, Step};
+use super::stage::{StartStage, Trap};
+use super::text::unescape;
+use super::world::World;
+
+/// What a journey's configuration starts from.
+const BASE_CONFIG: &str = include_str!("../journeys/base.json");
+
+/// The headers of a caller who does everything right, in a traced request.
+const CALLER: &str = "\
+:method: POST
+:scheme: https
+:authority: api.openai.com
+:path: /v1/chat/completions
+content-type: application/json
+x-genops-team: search
+x-genops-project: chatbot
+x-genops-environment: production";
+
+/// The trace of every exchange; each has its own span.
+const TRACE: &str = "x-genops-trace: 6d8b83eb3f8d3c0d8628f078df7ab76f";
+
+/// A journey under way.
+pub struct Player {
+    proxy: Proxy,
+    config: serde_json::Value,
+    workers: usize,
+    worker: usize,
+    streams: BTreeMap<String, u32>,
+    streams_begun: u64,
+    counters: BTreeMap<String, u64>,
+}
+
+/// Plays a whole journey: what came of each step.
+pub fn play(script: &Script, start: StartStage<'_>) -> Vec<Vec<String>> {
+    let mut player = Player::new(start);
+    let mut dead = false;
+    let steps = script.steps().map(|step| {
+        if dead {
+            return vec!["not played: the VM is dead".to_owned()];
+        }
+        let lines = player.step(step);
+        dead = lines.iter().any(|line| line.starts_with(TRAPPED));
+        lines
+    });
+    steps.collect()
+}
+
+/// What the line begins with that tells of a VM's death.
+const TRAPPED: &str = "TRAP";
+
+impl Player {
+    /// A journey of which nothing has happened yet.
+    pub fn new(start: StartStage<'_>) -> Self {
+        Self {
+            proxy: Proxy::new(start),
+            config: serde_json::from_str(BASE_CONFIG).expect("base.json"),
+            workers: 0,
+            worker: 0,
+            streams: BTreeMap::new(),
+            streams_begun: 0,
+            counters: BTreeMap::new(),
+        }
+    }
+
+    /// Plays one step.
+    pub fn step(&mut self, step: &Step) -> Vec<String> {
+        let mut lines = self.act(step).unwrap_or_else(|Trap(why)| vec![format!("{TRAPPED} {why}")]);
+        let mut world = self.proxy.world.borrow_mut();
+        lines.append(&mut world.log.iter().flat_map(|line| logged(line)).collect());
+        world.log.clear();
+        for (name, count) in &world.counters {
+            let before = self.counters.insert(name.clone(), *count).unwrap_or(0);
+            if *count != before {
+                lines.push(format!("counts {} +{}", readable(name), count.wrapping_sub(before)));
+            }
+        }
+        lines
+    }
+
+    fn act(&mut self, step: &Step) -> Told {
+        let words: Vec<&str> = step.command.split_whitespace().collect();
+        let text = || unescape(&step.payload.concat());
+        let last = words.last() == Some(&"last");
+        match words.as_slice() {
+            ["config"] => self.configure(std::str::from_utf8(&text()).expect("UTF-8")),
+            ["config", "verbatim"] => {
+                let text = String::from_utf8(text()).expect("UTF-8");
+                self.configure_all(&text)
+            }
+            ["worker", number] => self.use_worker(number.parse().expect("a worker's number")),
+            ["clock", by] => {
+                let mut world = self.proxy.world.borrow_mut();
+                world.now_nanos = world.now_nanos.checked_add_signed(nanos(by)).expect("a moment");
+                Ok(Vec::new())
+            }
+            ["request", name] | ["request", name, "last"] => {
+                let trace = format!("{TRACE}-{:016x}", self.streams_begun + 1);
+                self.streams_begun += 1;
+                let request = headers(CALLER.lines().chain([trace.as_str()]), &step.payload);
+                let (id, lines) = self.proxy.request(self.worker, request, last)?;
+                self.streams.insert((*name).to_owned(), id);
+                Ok(lines)
+            }
+            ["body", name] | ["body", name, "last"] => self.proxy.request_body(self.id(name), &text(), last),
+            ["trailers", name] => self.proxy.request_trailers(self.id(name)),
+            ["sent", name] => {
+                self.proxy.sent(self.id(name), 1);
+                Ok(Vec::new())
+            }
+            ["answer", name, status] | ["answer", name, status, "last"] => {
+                let status = format!(":status: {status}");
+                let headers = headers([status.as_str(), "content-type: application/json"], &step.payload);
+                let id = self.id(name);
+                self.proxy.sent(id, 1);
+                self.proxy.answer(id, headers, "via_upstream", last)
+            }
+            ["chunk", name] | ["chunk", name, "last"] => self.proxy.answer_body(self.id(name), &text(), last),
+            ["answer-trailers", name] => self.proxy.answer_trailers(self.id(name)),
+            ["envoy-answers", name, status, details] => self.envoy_answers(name, status, details, &text()),
+            ["done", name] => {
+                let id = self.id(name);
+                self.streams.remove(*name);
+                self.proxy.done(id)
+            }
+            ["vm-dies-under", name] => {
+                let id = self.id(name);
+                self.proxy.drop_stream(id);
+                self.streams.remove(*name);
+                Ok(Vec::new())
+            }
+            ["store", what @ ..] => {
+                self.store(what);
+                Ok(Vec::new())
+            }
+            ["host", "refuses", what, status] => {
+                let status = status.parse().expect("a host status");
+                self.proxy.world.borrow_mut().refused.insert((*what).to_owned(), status);
+                Ok(Vec::new())
+            }
+            ["host", "works"] => {
+                self.proxy.world.borrow_mut().refused.clear();
+                Ok(Vec::new())
+            }
+            ["ends-unseen", name] => {
+                let id = self.proxy.unseen(self.worker)?;
+                self.streams.insert((*name).to_owned(), id);
+                self.act(&Step { command: format!("done {name}"), ..Step::default() })
+            }
+            ["account", budget] => Ok(self.account(budget, "")),
+            ["account", budget, key] => Ok(self.account(budget, key)),
+            ["tick"] => self.tick(),
+            ["collector", "refuses-calls"] => {
+                self.proxy.world.borrow_mut().refuses_calls = true;
+                Ok(Vec::new())
+            }
+            ["collector", "takes-calls"] => {
+                self.proxy.world.borrow_mut().refuses_calls = false;
+                Ok(Vec::new())
+            }
+            ["collector", "is-silent"] => self.proxy.collector_answers(None).map(|_| Vec::new()),
+            ["collector", status] => self.proxy.collector_answers(Some(status)).map(|_| Vec::new()),
+            ["events"] => self.events(),
+            _ => panic!("line {}: no such command: {}", step.line, step.command),
+        }
+    }
+
+    /// Replaces top-level keys of the configuration (`null` takes one away) and gives it to every worker.
+    fn configure(&mut self, text: &str) -> Told {
+        let text = if text.is_empty() { "{}" } else { text };
+        let overlay: serde_json::Value = serde_json::from_str(text).expect("the configuration's JSON");
+        let mut config = self.config.clone();
+        for (key, value) in overlay.as_object().expect("an object") {
+            let config = config.as_object_mut().unwrap();
+            match value {
+                serde_json::Value::Null => _ = config.remove(key),
+                value => _ = config.insert(key.clone(), value.clone()),
+            }
+        }
+        let lines = self.configure_all(&config.to_string())?;
+        if lines == ["accepted"] {
+            self.config = config;
+        }
+        Ok(lines)
+    }
+
+    fn configure_all(&mut self, text: &str) -> Told {
+        self.workers = self.workers.max(1);
+        let mut lines = Vec::new();
+        for worker in 0..self.workers {
+            lines = self.proxy.configure(worker, text)?;
+        }
+        Ok(lines)
+    }
+
+    fn use_worker(&mut self, number: usize) -> Told {
+        self.worker = number.checked_sub(1).expect("workers count from 1");
+        let config = self.config.to_string();
+        while self.workers <= self.worker {
+            self.proxy.configure(self.workers, &config)?;
+            self.workers += 1;
+        }
+        Ok(Vec::new())
+    }
+
+    fn id(&self, name: &str) -> u32 {
+        *self.streams.get(name).unwrap_or_else(|| panic!("no exchange is called {name}"))
+    }
+
+    /// Envoy answers by itself. `details` may begin with `sent:` when the request had left, and `retried:` when it had
+    /// left and come back before.
+    fn envoy_answers(&mut self, name: &str, status: &str, details: &str, body: &[u8]) -> Told {
+        let id = self.id(name);
+        let details = match details.split_once(':') {
+            Some(("sent", details)) => {
+                self.proxy.sent(id, 1);
+                details
+            }
+            Some(("retried", details)) => {
+                self.proxy.sent(id, 2);
+                details
+            }
+            _ => details,
+        };
+        let status = format!(":status: {status}");
+        let headers = headers([status.as_str(), "content-type: text/plain"], &[]);
+        let mut lines = self.proxy.answer(id, headers, details, body.is_empty())?;
+        if !body.is_empty() {
+            lines.extend(self.proxy.answer_body(id, body, true)?);
+        }
+        Ok(lines)
+    }
+
+    fn store(&mut self, what: &[&str]) {
+        let mut world = self.proxy.world.borrow_mut();
+        let shared = &mut world.shared;
+        match what {
+            ["refuses", status] => shared.refuses = Some(status.parse().expect("a host status")),
+            ["works"] => (shared.refuses, shared.conflicts) = (None, 0),
+            ["conflicts", times] => shared.conflicts = times.parse().expect("a number of conflicts"),
+            ["is-corrupted"] => shared.corrupt(),
+            ["is-lost"] => shared.lose_everything(),
+            other => panic!("no such fault of the store: {other:?}"),
+        }
+    }
+
+    /// How an account stands, read with the ledger's own eyes.
+    fn account(&self, budget: &str, key: &str) -> Vec<String> {
+        let config = genops::config::parse(&self.config.to_string()).expect("it was accepted");
+        let budget = config.budgets.iter().find(|b| &*b.name == budget).expect("a budget of that name");
+        let host = Host { world: self.proxy.world.clone(), stream: 0 };
+        let now = genops::ports::Clock::now(&host);
+        vec![match ledger::inspect(&host, now, budget, key) {
+            Ok(balance) => format!(
+                "{}: allocated {} consumed {} pending {} remaining {}",
+                budget.window.label(balance.window_index),
+                balance.allocated.get(),
+                balance.consumed.get(),
+                balance.pending.get(),
+                balance.remaining()
+            ),
+            Err(error) => format!("{error:?}"),
+        }]
+    }
+
+    fn tick(&mut self) -> Told {
+        let already = self.proxy.world.borrow().calls.len();
+        (0..self.workers).try_for_each(|worker| self.proxy.tick(worker))?;
+        let world: std::cell::Ref<'_, World> = self.proxy.world.borrow();
+        Ok(world.calls.iter().skip(already).map(tell_call).collect())
+    }
+
+    /// Ticks until nothing is left to send, takes everything, and tells it.
+    fn events(&mut self) -> Told {
+        let mut teller = exports::Teller::default();
+        let mut lines = Vec::new();
+        loop {
+            (0..self.workers).try_for_each(|worker| self.proxy.tick(worker))?;
+            let calls = self.proxy.collector_answers(Some("200"))?;
+            if calls.is_empty() {
+                break;
+            }
+            calls.iter().for_each(|call| lines.extend(teller.tell(&call.body)));
+        }
+        Ok(if lines.is_empty() { vec!["none".to_owned()] } else { lines })
+    }
+}
+
+fn tell_call(call: &super::world::Call) -> String {
+    let names = exports::names(&call.body);
+    let mut runs: Vec<(usize, String)> = Vec::new();
+    for name in names {
+        match runs.last_mut() {
+            Some((times, last)) if *last == name => *times += 1,
+            _ => runs.push((1, name)),
+        }
+    }
+    let told: Vec<String> = runs.iter().map(|(times, name)| format!("{times} × {name}")).collect();
+    format!("export to {} within {} ms: {}", call.cluster, call.timeout_ms, told.join(", "))
+}
+
+/// The default pairs, with a script's changes: `name: value` replaces or adds, `+ name: value` adds another, `- name`
+/// takes away.
+fn headers<'a>(defaults: impl IntoIterator<Item = &'a str>, changes: &[String]) -> HeaderMap {
+    let mut map = HeaderMap::default();
+    let split = |line: &str| {
+        let at = line.char_indices().skip(1).find(|(_, letter)| *letter == ':').expect("name: value").0;
+        (unescape(&line[..at]), unescape(line[at + 1..].trim_start_matches(' ')))
+    };
+    for line in defaults {
+        let (name, value) = split(line);
+        map.set(&name, &value);
+    }
+    for line in changes {
+        if let Some(name) = line.strip_prefix("- ") {
+            map.remove(name.as_bytes());
+        } else if let Some(line) = line.strip_prefix("+ ") {
+            let pair = split(line);
+            map.0.push(pair);
+        } else {
+            let (name, value) = split(line);
+            map.set(&name, &value);
+        }
+    }
+    map
+}
+
+/// `+90s`, `-500ms`, `+1h`, `+1d` in nanoseconds.
+fn nanos(text: &str) -> i64 {
+    let units = [("ms", 1_000_000), ("s", 1_000_000_000), ("m", 60_000_000_000), ("h", 3_600_000_000_000)];
+    let days = ("d", 86_400_000_000_000);
+    let (figure, unit) = units
+        .into_iter()
+        .chain([days])
+        .find_map(|(unit, nanos)| Some((text.strip_suffix(unit)?.parse::<i64>().ok()?, nanos)))
+        .unwrap_or_else(|| panic!("no such time: {text}"));
+    figure * unit
+}
+
+/// A stat's name with its labels as people write them.
+fn readable(stat: &str) -> String {
+    let parts = stat.split(";.;");
+    let mut name = String::new();
+    let mut labels = Vec::new();
+    for part in parts {
+        match part.rsplit_once(".=.") {
+            Some((before, value)) => {
+                let (base, label) = before.rsplit_once("_genops_").expect("a label's name");
+                name.push_str(base);
+                labels.push(format!("{label}={value:?}"));
+            }
+            None => name.push_str(part),
+        }
+    }
+    if labels.is_empty() { name } else { format!("{name}{{{}}}", labels.join(",")) }
+}
+
+fn logged(line: &str) -> Vec<String> {
+    let mut lines = line.lines();
+    let first = lines.next().map(|first| format!("logs {first}"));
+    first.into_iter().chain(lines.map(|line| format!("  {line}"))).collect()
+}
