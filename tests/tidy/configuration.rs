@@ -29,11 +29,17 @@ fn the_parser_knows_exactly_the_keys_of_the_schema() {
         let path = section.place.parsed();
         let path = if path.is_empty() { STRANGER.to_owned() } else { format!("{path}.{STRANGER}") };
         let problem = problems.iter().find(|problem| problem.path == path);
-        let problem = problem.unwrap_or_else(|| panic!("{path}: the parser has no such section: {problems:?}"));
+        let problem =
+            problem.unwrap_or_else(|| panic!("{path}: the parser has no such section: {problems:?}"));
         let (_, known) = problem.message.split_once("known keys here: ").expect("the known keys");
         let known: BTreeSet<&str> = known.split(", ").collect();
         let stated: BTreeSet<&str> = section.keys.iter().map(|key| key.name.as_str()).collect();
-        assert_eq!(known, stated, "keys of {:?}: parser on the left, schema on the right", section.place.text());
+        assert_eq!(
+            known,
+            stated,
+            "keys of {:?}: parser on the left, schema on the right",
+            section.place.text()
+        );
     }
 }
 
@@ -96,7 +102,10 @@ fn the_defaults_of_the_schema_are_those_of_the_parser() {
             if let Some(low) = key.rule.get("minimum").filter(|low| **low != key.rule["default"]) {
                 let low = parse(&with(section, &all, &key.name, low.clone())).unwrap();
                 // The day of the month says nothing in the sample's week.
-                assert!(place.ends_with("starts_on_day") || format!("{low:?}") != silent, "{place} changes nothing");
+                assert!(
+                    place.ends_with("starts_on_day") || format!("{low:?}") != silent,
+                    "{place} changes nothing"
+                );
             }
             checked += 1;
         }
@@ -109,7 +118,9 @@ fn a_constant_and_the_keys_of_limits_are_read_as_the_schema_says() {
     assert!(parse(r#"{"attribution": {"team": {"on_missing": {"constant": "a"}}}}"#).is_ok());
     assert!(parse(r#"{"attribution": {"team": {"on_missing": {"constant": "a", "b": 1}}}}"#).is_err());
     let limits = |key: &str| {
-        format!(r#"{{"budgets": [{{"name": "b", "per": ["team"], "unit": "tokens", "limit": 1, "window": "day", "limits": {{{key}}}}}]}}"#)
+        format!(
+            r#"{{"budgets": [{{"name": "b", "per": ["team"], "unit": "tokens", "limit": 1, "window": "day", "limits": {{{key}}}}}]}}"#
+        )
     };
     assert!(parse(&limits(r#""anything": 5"#)).is_ok());
     assert!(parse(&limits(r#""anything": -5"#)).is_err());
@@ -144,7 +155,11 @@ fn the_reference_explains_every_key_once_with_its_default() {
             assert_eq!(rows.len(), 1, "docs/configuration.md has {} rows for {place}", rows.len());
             if let Some(default) = key.rule.get("default").filter(|_| !place.ends_with("on_missing")) {
                 let default = default.as_str().map_or(default.to_string(), str::to_owned);
-                assert_eq!(rows[0].1, format!("`{default}`"), "the default of {place} in docs/configuration.md");
+                assert_eq!(
+                    rows[0].1,
+                    format!("`{default}`"),
+                    "the default of {place} in docs/configuration.md"
+                );
             }
             expected.insert(place);
         }

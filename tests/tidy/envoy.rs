@@ -60,6 +60,16 @@ fn every_plugin_reloads_holds_headers_has_a_vm_id_and_a_valid_configuration() {
 }
 
 #[test]
+fn the_configuration_inside_the_extension_policy_is_valid() {
+    let text = read("envoy/envoy-gateway/genops.yaml");
+    let file = Text { path: "envoy/envoy-gateway/genops.yaml".to_owned(), text };
+    let policy = &documents(&file)[0];
+    assert_eq!(policy["kind"], "EnvoyExtensionPolicy");
+    let config = policy["spec"]["wasm"][0]["config"].to_string();
+    genops::config::parse(&config).unwrap_or_else(|invalid| panic!("{invalid}"));
+}
+
+#[test]
 fn every_list_of_span_attributes_is_complete() {
     let all = constants("attribute");
     let mut seen = 0;
@@ -89,9 +99,12 @@ fn every_list_of_span_attributes_is_complete() {
 #[test]
 fn every_bootstrap_traces_everything_names_the_labels_and_keeps_the_admin_interface_to_itself() {
     let mut seen = 0;
-    for (path, bootstrap) in shipped().into_iter().filter(|(_, document)| document.get("static_resources").is_some()) {
+    for (path, bootstrap) in
+        shipped().into_iter().filter(|(_, document)| document.get("static_resources").is_some())
+    {
         let tags = bootstrap["stats_config"]["stats_tags"].as_array().expect("stats_tags");
-        let named: BTreeSet<String> = tags.iter().map(|tag| tag["tag_name"].as_str().unwrap().to_owned()).collect();
+        let named: BTreeSet<String> =
+            tags.iter().map(|tag| tag["tag_name"].as_str().unwrap().to_owned()).collect();
         assert_eq!(named, labels(), "{path}");
         for tag in tags {
             let name = tag["tag_name"].as_str().unwrap();
@@ -113,11 +126,15 @@ fn the_filter_is_told_envoys_own_span_by_a_filter_before_it() {
             let filters = manager["http_filters"].as_array().unwrap();
             let position = |name: &str| filters.iter().position(|filter| filter["name"] == name);
             if let Some(wasm) = position("envoy.filters.http.wasm") {
-                let mutation = position("envoy.filters.http.header_mutation").expect("a header_mutation filter");
+                let mutation =
+                    position("envoy.filters.http.header_mutation").expect("a header_mutation filter");
                 assert!(mutation < wasm, "{path}");
                 let text = filters[mutation].to_string();
                 assert!(text.contains("x-genops-trace") && text.contains("%TRACE_ID%-%SPAN_ID%"), "{path}");
-                assert!(text.contains("OVERWRITE_IF_EXISTS_OR_ADD"), "{path}: a client could forge its AWU id");
+                assert!(
+                    text.contains("OVERWRITE_IF_EXISTS_OR_ADD"),
+                    "{path}: a client could forge its AWU id"
+                );
             }
         }
     }
@@ -141,21 +158,35 @@ fn an_examples_envoy_loads_the_configuration_beside_it() {
 #[test]
 fn the_collector_restores_the_type_of_every_attribute_that_is_no_text() {
     let text = read("envoy/otel-collector.yaml");
-    let doubles = ["accounting.reserved", "accounting.actual", "accounting.reconciliation_delta", "cost.total"];
+    let doubles =
+        ["accounting.reserved", "accounting.actual", "accounting.reconciliation_delta", "cost.total"];
     let budget = ["budget.allocated", "budget.consumed", "budget.remaining"];
     for name in doubles.iter().chain(&budget) {
-        let statement = format!("set(span.attributes[\"genops.{name}\"], Double(span.attributes[\"genops.{name}\"]))");
+        let statement =
+            format!("set(span.attributes[\"genops.{name}\"], Double(span.attributes[\"genops.{name}\"]))");
         assert!(text.contains(&statement), "genops.{name} stays a string");
     }
     for name in ["tokens.input", "tokens.output", "tokens.total"] {
-        let statement = format!("set(span.attributes[\"genops.{name}\"], Int(span.attributes[\"genops.{name}\"]))");
+        let statement =
+            format!("set(span.attributes[\"genops.{name}\"], Int(span.attributes[\"genops.{name}\"]))");
         assert!(text.contains(&statement), "genops.{name} stays a string");
     }
     for name in constants("attribute") {
         let converted = text.contains(&format!("(span.attributes[\"{name}\"]"));
-        let is_number = ["reserved", "actual", "delta", "allocated", "consumed", "remaining", "input", "output", "total", "complete"]
-            .iter()
-            .any(|end| name.ends_with(end));
+        let is_number = [
+            "reserved",
+            "actual",
+            "delta",
+            "allocated",
+            "consumed",
+            "remaining",
+            "input",
+            "output",
+            "total",
+            "complete",
+        ]
+        .iter()
+        .any(|end| name.ends_with(end));
         assert_eq!(converted, is_number, "{name}: is it a number, and is it restored?");
     }
 }

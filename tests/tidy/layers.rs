@@ -19,7 +19,10 @@ fn layers() -> BTreeMap<String, u32> {
             layers.insert(module.to_owned(), current.expect("a module before the first layer"));
         }
     }
-    assert!(layers.len() > 15 && layers.values().max() == Some(&5), "src/lib.rs declares no layers: {layers:?}");
+    assert!(
+        layers.len() > 15 && layers.values().max() == Some(&5),
+        "src/lib.rs declares no layers: {layers:?}"
+    );
     layers
 }
 
@@ -44,7 +47,9 @@ fn reached(file: &Text) -> Vec<String> {
     for prefix in ["crate::", to_root.as_str()] {
         for (at, _) in code.match_indices(prefix) {
             // The longest run of `super::` counts, and `super::` of a deeper path leads elsewhere.
-            if prefix != "crate::" && (code[..at].ends_with("super::") || code[at + prefix.len()..].starts_with("super::")) {
+            if prefix != "crate::"
+                && (code[..at].ends_with("super::") || code[at + prefix.len()..].starts_with("super::"))
+            {
                 continue;
             }
             let rest = &code[at + prefix.len()..];
@@ -73,7 +78,9 @@ fn first_names(group: &str) -> Vec<String> {
                 in_name = true;
             }
             ':' => in_name = false,
-            letter if in_name && depth == 0 && !letter.is_whitespace() => names.last_mut().unwrap().push(letter),
+            letter if in_name && depth == 0 && !letter.is_whitespace() => {
+                names.last_mut().unwrap().push(letter)
+            }
             _ => {}
         }
     }

@@ -120,6 +120,9 @@ pub(crate) fn around(section: &Section, all: &[Section], inner: Map<String, Valu
             }
         };
     }
+    // Some keys have an effect on budgets alone.
+    let budget = json!({"name": "sample", "unit": "tokens", "limit": 1, "window": "day"});
+    value.as_object_mut().unwrap().entry("budgets").or_insert_with(|| json!([budget]));
     value
 }
 

@@ -84,8 +84,10 @@ fn no_file_of_code_is_longer_than_500_lines() {
 #[test]
 fn no_file_names_a_path_of_somebodys_machine() {
     // Split, so that this file does not name one either.
-    let paths = [["/ho", "me/"], ["/ro", "ot/"], ["/Us", "ers/"], ["/wo", "rk/"], ["/tm", "p/wt"]].map(|p| p.concat());
-    let endings = [".rs", ".md", ".yaml", ".yml", ".json", ".toml", ".py", ".txt", "Makefile", "scripts/build-wasm"];
+    let paths = [["/ho", "me/"], ["/ro", "ot/"], ["/Us", "ers/"], ["/wo", "rk/"], ["/tm", "p/wt"]]
+        .map(|p| p.concat());
+    let endings =
+        [".rs", ".md", ".yaml", ".yml", ".json", ".toml", ".py", ".txt", "Makefile", "scripts/build-wasm"];
     for file in files("", &endings) {
         for path in &paths {
             assert!(!file.text.contains(path.as_str()), "{} names {path}", file.path);
