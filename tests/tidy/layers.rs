@@ -107,6 +107,22 @@ fn each_module_imports_only_from_its_own_layer_and_those_above_and_siblings_of_l
 }
 
 #[test]
+fn the_table_of_layers_in_the_architecture_is_that_of_the_code() {
+    let text = read("ARCHITECTURE.md");
+    let section =
+        text.split("\n## Layers\n").nth(1).expect("a section \"Layers\"").split("\n## ").next().unwrap();
+    let mut shown = BTreeMap::new();
+    for row in section.lines() {
+        let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+        let Some(layer) = cells.get(1).and_then(|cell| cell.parse::<u32>().ok()) else { continue };
+        for module in cells[2].split('`').skip(1).step_by(2) {
+            shown.insert(module.to_owned(), layer);
+        }
+    }
+    assert_eq!(shown, layers(), "ARCHITECTURE.md on the left");
+}
+
+#[test]
 fn every_module_of_the_tree_has_a_layer() {
     let layers = layers();
     for file in files("src", &[".rs"]) {
