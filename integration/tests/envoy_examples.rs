@@ -41,12 +41,16 @@ impl Stage {
     }
 }
 
-/// The shipped file with everything that belongs to another machine replaced: ports, the module, the peers.
-fn patched(path: &str, provider: SocketAddr, collector: SocketAddr) -> Value {
+/// A shipped YAML file with one document.
+fn read(path: &str) -> Value {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path);
     let text = std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{path}: {error}"));
-    let mut bootstrap: Value =
-        serde_saphyr::from_str(&text).unwrap_or_else(|error| panic!("{path}: {error}"));
+    serde_saphyr::from_str(&text).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// The shipped file with everything that belongs to another machine replaced: ports, the module, the peers.
+fn patched(path: &str, provider: SocketAddr, collector: SocketAddr) -> Value {
+    let mut bootstrap = read(path);
     bootstrap["admin"]["address"] = address(([127, 0, 0, 1], 0).into());
     let resources = &mut bootstrap["static_resources"];
     for listener in resources["listeners"].as_array_mut().unwrap() {
@@ -188,4 +192,24 @@ async fn what_an_operator_loads_governs_streams_and_reserves_in_every_budget() {
     // Beyond Envoy's default of 1 MiB: the route's own limit holds, and the filter decides.
     assert_ne!(answer.status, 413);
     assert!(answer.header("x-genops-policy-result").is_some());
+}
+
+/// There is no Istio here; what its EnvoyFilter hands to Envoy is at least something that Envoy takes.
+#[test]
+fn envoy_accepts_the_filters_inside_the_istio_resource() {
+    let nowhere: SocketAddr = ([127, 0, 0, 1], 9).into();
+    let mut bootstrap = patched("examples/openai-team-budget/envoy.yaml", nowhere, nowhere);
+    let resource = read("envoy/istio/envoy-filter.yaml");
+    let patches = resource["spec"]["configPatches"].as_array().unwrap();
+    let mut wasm = patches[0]["patch"]["value"].clone();
+    let plugin = plugin(&mut wasm).expect("a wasm filter");
+    plugin["vm_config"]["code"] = json!({"local": {"filename": artifacts::genops_wasm()}});
+    let mutation = &patches[1]["patch"]["value"];
+    let manager =
+        &mut bootstrap["static_resources"]["listeners"][0]["filter_chains"][0]["filters"][0]["typed_config"];
+    let filters = manager["http_filters"].as_array_mut().unwrap();
+    assert_eq!(filters.len(), 3, "header_mutation, wasm, router");
+    filters[0] = mutation.clone();
+    filters[1] = wasm;
+    lab::envoy::validate(&bootstrap).unwrap_or_else(|error| panic!("{error}"));
 }
