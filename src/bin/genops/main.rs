@@ -1,6 +1,7 @@
 //! `genops`: what an operator runs beside the filter, with the filter's own code.
 
 mod read;
+mod validate;
 
 use std::process::ExitCode;
 
@@ -8,6 +9,7 @@ const USAGE: &str = "usage: genops <command>
 
 commands:
   read FILE|- [--chunks SEED]   show what the filter reads of recorded exchanges, one JSON line each
+  validate FILE|-               check a filter configuration: 0 valid, 1 not, 2 unreadable
 ";
 
 fn main() -> ExitCode {
@@ -23,6 +25,7 @@ fn main() -> ExitCode {
     };
     let result = match command.to_str() {
         Some("read") => read::run(arguments),
+        Some("validate") => return validate::run(arguments),
         _ => return fail(USAGE),
     };
     match result {
