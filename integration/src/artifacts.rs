@@ -15,6 +15,11 @@ pub fn genops_wasm() -> PathBuf {
     required("GENOPS_WASM", "the compiled filter (`make wasm`)")
 }
 
+/// The compiled filter with fault injection, `GENOPS_FAULTS_WASM`.
+pub fn genops_faults_wasm() -> PathBuf {
+    required("GENOPS_FAULTS_WASM", "the compiled filter with fault injection (`make build-faults`)")
+}
+
 /// The compiled filter that does nothing, `GENOPS_NOOP_WASM`.
 pub fn noop_wasm() -> PathBuf {
     required("GENOPS_NOOP_WASM", "the compiled no-op filter (integration/noop-filter)")

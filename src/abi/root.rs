@@ -30,10 +30,9 @@ pub(super) struct Root {
 impl Root {
     /// Replaces the configuration; on a problem the one before stays.
     fn configure(&mut self) -> Result<(), String> {
-        let text = raw::buffer(raw::Buffer::PluginConfiguration, raw::WHOLE)
+        let bytes = raw::buffer(raw::Buffer::PluginConfiguration, raw::WHOLE)
             .map_err(|error| format!("the configuration cannot be read: host status {}", error.0))?;
-        let text = std::str::from_utf8(&text).map_err(|_| "the configuration is not UTF-8".to_owned())?;
-        let config = config::parse(text).map_err(|invalid| invalid.to_string())?;
+        let config = config::parse_bytes(&bytes).map_err(|invalid| invalid.to_string())?;
         let queue = config.telemetry.otlp.as_ref().map(|otlp| {
             let period_ms = u32::try_from(otlp.flush_interval_ms).unwrap_or(u32::MAX);
             if let Err(error) = raw::set_tick_period(period_ms) {

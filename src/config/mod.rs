@@ -1,6 +1,6 @@
 //! The configuration: JSON text in, a [`Config`] without anything left to check out.
 //!
-//! Raw JSON → validated → compiled, and **every** problem at once, each with its path. It knows no host and no other
+//! Raw JSON (or a protobuf `Struct`) → validated → compiled, and **every** problem at once, each with its path. It knows no host and no other
 //! part of the core; what it produces is plain data.
 //!
 //! ```
@@ -12,6 +12,7 @@ mod budgets;
 mod model;
 mod section;
 mod settings;
+mod structure;
 
 use std::fmt;
 
@@ -41,17 +42,38 @@ impl std::error::Error for Invalid {}
 /// # Errors
 /// Every problem found, with its path. Text that is no JSON is one problem with its line and column.
 pub fn parse(text: &str) -> Result<Config, Invalid> {
+    let value = serde_json::from_str(text)
+        .map_err(|error| unreadable(format!("the configuration is not JSON: {error}")))?;
+    validate(&value)
+}
+
+/// Reads and validates a configuration as the host hands it over: JSON text, or a serialised `google.protobuf.Struct`.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_bytes(bytes: &[u8]) -> Result<Config, Invalid> {
+    // Text first: no serialised `Struct` is JSON, since its tags are control characters.
+    let problem = match std::str::from_utf8(bytes).map(serde_json::from_str) {
+        Ok(Ok(value)) => return validate(&value),
+        Ok(Err(error)) => format!("the configuration is not JSON: {error}"),
+        Err(_) => "the configuration is neither JSON text nor a protobuf Struct".to_owned(),
+    };
+    match structure::read(bytes).filter(|_| !bytes.is_empty()) {
+        Some(value) => validate(&value),
+        None => Err(unreadable(problem)),
+    }
+}
+
+fn validate(value: &serde_json::Value) -> Result<Config, Invalid> {
     let problems = Problems::default();
-    let value = serde_json::from_str(text).map_err(|error| {
-        Invalid(vec![Problem {
-            path: String::new(),
-            message: format!("the configuration is not JSON: {error}"),
-        }])
-    })?;
-    let config = Section::open(String::new(), &value, &problems).map(|root| settings::read(root));
+    let config = Section::open(String::new(), value, &problems).map(|root| settings::read(root));
     let found = problems.into_inner();
     match config {
         Some(config) if found.is_empty() => Ok(config),
         _ => Err(Invalid(found)),
     }
+}
+
+fn unreadable(message: String) -> Invalid {
+    Invalid(vec![Problem { path: String::new(), message }])
 }
