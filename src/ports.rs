@@ -41,9 +41,9 @@ pub trait Clock {
     fn now(&self) -> Timestamp;
 }
 
-/// Unpredictable bytes.
+/// Names for what has none yet.
 pub trait Random {
-    /// 128 random bits, or `None` when the source fails.
+    /// 128 bits that no other call on any worker gets; not a secret. `None` when the source fails.
     fn bits128(&self) -> Option<u128>;
 }
 

@@ -34,7 +34,7 @@ impl Http {
 
     fn step(&mut self, event: Event<'_>) -> Action {
         let Some((shared, exchange)) = &mut self.governed else { return Action::Continue };
-        let effects = exchange.step(event, &Host);
+        let effects = exchange.step(event, &Host { ids: &shared.ids });
         perform::perform(&effects, &shared.outlets);
         flow(&effects)
     }
@@ -74,7 +74,7 @@ impl Context for Http {}
 
 impl HttpContext for Http {
     fn on_http_request_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {
-        raw::with_headers(Map::RequestHeaders, |headers| {
+        raw::with_headers(Map::Request, |headers| {
             #[cfg(feature = "fault-injection")]
             self.fault.ask(headers);
             self.step(Event::RequestHeaders { headers, end_of_stream })
@@ -103,7 +103,7 @@ impl HttpContext for Http {
         if !self.exchange().is_some_and(Exchange::reads_response_headers) {
             return Action::Continue;
         }
-        raw::with_headers(Map::ResponseHeaders, |headers| {
+        raw::with_headers(Map::Response, |headers| {
             self.step(Event::ResponseHeaders { headers, end_of_stream })
         })
     }

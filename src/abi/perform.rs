@@ -11,9 +11,19 @@ use crate::telemetry::metric::Metric;
 use crate::telemetry::queue::Queue;
 
 /// Where events and counts go, shared by the streams of one root context.
+///
+/// Counts gather here and reach Envoy's stats on each tick: a host call per count and request would cost more than the
+/// rest of a step. What a VM that dies has not flushed yet is lost, at most one tick's counts.
 pub(super) struct Outlets {
     pub(super) queue: RefCell<Option<Queue>>,
-    counters: RefCell<Vec<(Metric, u32)>>,
+    counters: RefCell<Vec<Counter>>,
+}
+
+/// One counter: its stat, once Envoy has defined it, and what is to be added.
+struct Counter {
+    metric: Metric,
+    stat: Option<u32>,
+    pending: u64,
 }
 
 impl Outlets {
@@ -21,24 +31,22 @@ impl Outlets {
         Self { queue: RefCell::new(queue), counters: RefCell::default() }
     }
 
-    /// Raises a counter by `by`; it is defined when it is first needed.
+    /// Raises a counter by `by` at the next flush.
     pub(super) fn count(&self, metric: Metric, by: u64) {
-        let by = i64::try_from(by).unwrap_or(i64::MAX);
-        if by == 0 {
-            return;
+        let mut counters = self.counters.borrow_mut();
+        match counters.iter_mut().find(|counter| counter.metric == metric) {
+            Some(counter) => counter.pending = counter.pending.saturating_add(by),
+            None => counters.push(Counter { metric, stat: None, pending: by }),
         }
-        let raised = self.counter(metric).and_then(|id| raw::increment(id, by));
-        complain("count", metric.stat_name(), raised);
     }
 
-    fn counter(&self, metric: Metric) -> Result<u32, HostError> {
-        let mut counters = self.counters.borrow_mut();
-        if let Some((_, id)) = counters.iter().find(|(known, _)| *known == metric) {
-            return Ok(*id);
+    /// Adds everything that was counted to Envoy's stats.
+    pub(super) fn flush_counts(&self) {
+        for counter in self.counters.borrow_mut().iter_mut().filter(|counter| counter.pending > 0) {
+            let by = i64::try_from(std::mem::take(&mut counter.pending)).unwrap_or(i64::MAX);
+            let raised = counter.stat().and_then(|stat| raw::increment(stat, by));
+            complain("count", counter.metric.stat_name(), raised);
         }
-        let id = raw::define_counter(&metric.stat_name())?;
-        counters.push((metric, id));
-        Ok(id)
     }
 
     /// How many events the queue has dropped since the last call.
@@ -53,10 +61,19 @@ impl Outlets {
     }
 }
 
+impl Counter {
+    fn stat(&mut self) -> Result<u32, HostError> {
+        match self.stat {
+            Some(stat) => Ok(stat),
+            None => raw::define_counter(&self.metric.stat_name()).inspect(|stat| self.stat = Some(*stat)),
+        }
+    }
+}
+
 /// Does everything but the flow, which is the callback's return value.
 pub(super) fn perform(effects: &Effects, outlets: &Outlets) {
-    edit(Map::RequestHeaders, &effects.request_headers);
-    edit(Map::ResponseHeaders, &effects.response_headers);
+    edit(Map::Request, &effects.request_headers);
+    edit(Map::Response, &effects.response_headers);
     if let Some(awu) = &effects.awu {
         span_attributes(awu).for_each(|(name, text)| set_attribute(name, text));
     }

@@ -23,9 +23,9 @@ pub(super) const CAS_MISMATCH: HostError = HostError(8);
 #[derive(Clone, Copy)]
 #[repr(u32)]
 pub(super) enum Map {
-    RequestHeaders = 0,
-    ResponseHeaders = 2,
-    HttpCallResponseHeaders = 6,
+    Request = 0,
+    Response = 2,
+    HttpCallResponse = 6,
 }
 
 /// Body buffers (`proxy_buffer_type_t`).

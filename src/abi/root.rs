@@ -10,15 +10,20 @@ use proxy_wasm::types::ContextType;
 
 use super::http::Http;
 use super::perform::Outlets;
+use super::ports::Ids;
 use super::raw;
 use crate::config::{self, Config, Otlp};
 use crate::telemetry::metric::Metric;
 use crate::telemetry::queue::{Outcome, Queue};
 
+/// Milliseconds between two flushes of the counters where no events set the pace.
+const COUNTS_FLUSH_MS: u64 = 1_000;
+
 /// What the streams of one configuration share on one worker.
 pub(super) struct Shared {
     pub(super) config: Rc<Config>,
     pub(super) outlets: Outlets,
+    pub(super) ids: Ids,
 }
 
 /// One configuration on one worker.
@@ -33,15 +38,14 @@ impl Root {
         let bytes = raw::buffer(raw::Buffer::PluginConfiguration, raw::WHOLE)
             .map_err(|error| format!("the configuration cannot be read: host status {}", error.0))?;
         let config = config::parse_bytes(&bytes).map_err(|invalid| invalid.to_string())?;
-        let queue = config.telemetry.otlp.as_ref().map(|otlp| {
-            let period_ms = u32::try_from(otlp.flush_interval_ms).unwrap_or(u32::MAX);
-            if let Err(error) = raw::set_tick_period(period_ms) {
-                log::error!("genops: no tick, so no events: host status {}", error.0);
-            }
-            Queue::new(&config.telemetry.service_name, otlp)
-        });
+        let otlp = config.telemetry.otlp.as_ref();
+        let period_ms = otlp.map_or(COUNTS_FLUSH_MS, |otlp| otlp.flush_interval_ms);
+        raw::set_tick_period(u32::try_from(period_ms).unwrap_or(u32::MAX))
+            .map_err(|error| format!("no tick, so no counters and no events: host status {}", error.0))?;
+        let queue = otlp.map(|otlp| Queue::new(&config.telemetry.service_name, otlp));
         let outlets = Outlets::new(queue);
-        self.shared = Some(Rc::new(Shared { config: Rc::new(config), outlets }));
+        let ids = Ids::new().ok_or("the host gives no random bytes for AWU ids")?;
+        self.shared = Some(Rc::new(Shared { config: Rc::new(config), outlets, ids }));
         Ok(())
     }
 
@@ -57,7 +61,7 @@ impl Root {
 
 impl Context for Root {
     fn on_http_call_response(&mut self, token: u32, _headers: usize, _body: usize, _trailers: usize) {
-        let status = raw::with_headers(raw::Map::HttpCallResponseHeaders, |headers| {
+        let status = raw::with_headers(raw::Map::HttpCallResponse, |headers| {
             headers.unique(":status").and_then(|status| status.parse().ok())
         });
         self.with_queue(|_, queue| {
@@ -85,6 +89,9 @@ impl RootContext for Root {
                 while queue.next_export(|body| dispatch(otlp, body)) {}
             }
         });
+        if let Some(shared) = &self.shared {
+            shared.outlets.flush_counts();
+        }
     }
 
     fn create_http_context(&self, _context_id: u32) -> Option<Box<dyn HttpContext>> {

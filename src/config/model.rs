@@ -172,6 +172,8 @@ pub enum FailMode {
 pub struct Telemetry {
     /// Typed OTLP events, when a cluster takes them.
     pub otlp: Option<Otlp>,
+    /// Whether attributes are set also for a request that Envoy says it does not trace, for access logs.
+    pub attributes_without_span: bool,
     /// `service.name` of the events' resource.
     pub service_name: String,
 }

@@ -209,9 +209,11 @@ fn failure(section: Option<Section<'_>>) -> Failure {
 }
 
 fn telemetry(section: Option<Section<'_>>) -> Telemetry {
-    let mut telemetry = Telemetry { otlp: None, service_name: "genops-envoy".to_owned() };
+    let mut telemetry =
+        Telemetry { otlp: None, attributes_without_span: false, service_name: "genops-envoy".to_owned() };
     let Some(section) = section else { return telemetry };
     telemetry.otlp = section.section("otlp").and_then(otlp);
+    telemetry.attributes_without_span = section.boolean("attributes_without_span").unwrap_or(false);
     if let Some(name) = section.string("service_name") {
         name.clone_into(&mut telemetry.service_name);
     }

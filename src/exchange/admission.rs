@@ -2,7 +2,7 @@
 
 use super::State;
 use super::effects::Effects;
-use super::execution::{Execution, Governing};
+use super::execution::{Answer, Execution, Governing};
 use super::refusal::{self, Ground};
 use super::request::Call;
 use crate::amount::Amount;
@@ -14,9 +14,9 @@ use crate::decision::Decision;
 use crate::ledger::{self, Cause, Claim, Entry, LedgerError, Notices, Reserved, Shortage};
 use crate::ports::Ports;
 use crate::semconv::{ReasonCode, attribute};
-use crate::telemetry::Value;
 use crate::telemetry::event;
 use crate::telemetry::metric::Metric;
+use crate::telemetry::{Attribute, Value};
 use crate::timestamp::Timestamp;
 use crate::usage::Usage;
 
@@ -157,14 +157,15 @@ fn execute(
     decision: Decision,
     now: Timestamp,
 ) -> (State, Effects) {
-    let Call { awu, endpoint, edits, .. } = call;
-    let mut effects = Effects { request_headers: edits, awu: Some(awu.clone()), ..Effects::default() };
+    let Call { awu, endpoint, edits, has_span, .. } = call;
+    let mut effects = Effects { request_headers: edits, ..Effects::default() };
     effects.count(Metric::PolicyEvaluation(decision));
-    effects.attributes.extend(event::decision(decision, None));
-    effects.attributes.extend(event::target(endpoint.provider.name(), facts.model.as_deref()));
     let governing = reserved.entries.iter().min_by_key(|entry| entry.claim).map(Governing::of);
-    if let Some(governing) = &governing {
-        publish_reservation(&mut effects, governing);
+    if has_span {
+        effects.awu = Some(awu.clone());
+        effects.attributes.extend(event::decision(decision, None));
+        effects.attributes.extend(event::target(endpoint.provider.name(), facts.model.as_deref()));
+        effects.attributes.extend(governing.iter().flat_map(reservation_on_span));
     }
     if config.telemetry.otlp.is_some() {
         let mut emit = |name, attributes| {
@@ -176,22 +177,35 @@ fn execute(
         }
     }
     let reservations = reserved.entries.into_iter().map(|entry| entry.reservation).collect();
-    let execution = Execution::new(awu, decision, endpoint, facts, estimate, governing, reservations);
+    let execution = Execution {
+        awu,
+        has_span,
+        decision,
+        endpoint,
+        model: facts.model,
+        estimate,
+        governing,
+        reservations,
+        answer: Answer::Awaited,
+        published: None,
+    };
     (State::Executing(Box::new(execution)), effects)
 }
 
-fn publish_reservation(effects: &mut Effects, governing: &Governing) {
+fn reservation_on_span(governing: &Governing) -> [Attribute; 6] {
     let reserved = governing.amount.to_telemetry(governing.unit());
-    effects.attribute(attribute::ACCOUNTING_RESERVED, Value::Double(reserved));
-    effects.attribute(attribute::ACCOUNTING_UNIT, Value::text(governing.unit().as_str()));
-    effects.attribute(attribute::BUDGET_NAME, Value::text(&*governing.budget.name));
-    effects.attribute(attribute::BUDGET_REMAINING, Value::Double(governing.remaining()));
-    // A client that goes away before the answer leaves no callback in time for the span; this is what it will show.
-    effects.attribute(attribute::ACCOUNTING_ACTUAL, Value::Double(reserved));
-    effects.attribute(attribute::RECONCILIATION_COMPLETE, Value::Bool(false));
+    [
+        (attribute::ACCOUNTING_RESERVED, Value::Double(reserved)),
+        (attribute::ACCOUNTING_UNIT, Value::text(governing.unit().as_str())),
+        (attribute::BUDGET_NAME, Value::text(&*governing.budget.name)),
+        (attribute::BUDGET_REMAINING, Value::Double(governing.remaining())),
+        // A client that leaves before the answer leaves no callback in time for the span, which will show this.
+        (attribute::ACCOUNTING_ACTUAL, Value::Double(reserved)),
+        (attribute::RECONCILIATION_COMPLETE, Value::Bool(false)),
+    ]
 }
 
-fn reservation_attributes(entry: &Entry) -> Vec<crate::telemetry::Attribute> {
+fn reservation_attributes(entry: &Entry) -> Vec<Attribute> {
     let governing = Governing::of(entry);
     let unit = governing.unit();
     vec![

@@ -9,7 +9,6 @@ use super::{Event, State, names};
 use crate::amount::{Amount, Display, Unit};
 use crate::awu::Awu;
 use crate::budget::Budget;
-use crate::call::RequestFacts;
 use crate::config::Config;
 use crate::cost;
 use crate::decision::Decision;
@@ -24,27 +23,26 @@ use crate::usage::{Completeness, Usage};
 #[derive(Debug)]
 pub(super) struct Execution {
     pub(super) awu: Rc<Awu>,
-    decision: Decision,
-    endpoint: Endpoint,
+    /// Whether a span is there that attributes would reach.
+    pub(super) has_span: bool,
+    pub(super) decision: Decision,
+    pub(super) endpoint: Endpoint,
     pub(super) model: Option<String>,
-    estimate: Usage,
+    pub(super) estimate: Usage,
     pub(super) governing: Option<Governing>,
     pub(super) reservations: Vec<Reservation>,
-    answer: Answer,
+    pub(super) answer: Answer,
+    /// What the span shows of consumption so far.
+    pub(super) published: Option<Consumed>,
 }
 
 /// How far the answer has come.
 #[derive(Debug)]
-enum Answer {
+pub(super) enum Answer {
     /// Nothing of it was seen.
     Awaited,
     /// Its body is being read.
-    Reading {
-        reader: Box<UsageReader>,
-        status: u16,
-        /// What the span shows so far.
-        published: Option<(Usage, Completeness)>,
-    },
+    Reading { reader: Box<UsageReader>, status: u16 },
     /// Part of its body was lost on the way here.
     Lost,
 }
@@ -81,19 +79,6 @@ pub(super) fn remaining(balance: &Balance, unit: Unit) -> f64 {
 }
 
 impl Execution {
-    pub(super) fn new(
-        awu: Rc<Awu>,
-        decision: Decision,
-        endpoint: Endpoint,
-        facts: RequestFacts,
-        estimate: Usage,
-        governing: Option<Governing>,
-        reservations: Vec<Reservation>,
-    ) -> Self {
-        let model = facts.model;
-        Self { awu, decision, endpoint, model, estimate, governing, reservations, answer: Answer::Awaited }
-    }
-
     /// Takes one event.
     pub(super) fn step(
         self: Box<Self>,
@@ -148,7 +133,7 @@ impl Execution {
                 reader.header(name, value);
             }
         }
-        Answer::Reading { reader, status, published: None }
+        Answer::Reading { reader, status }
     }
 
     fn answer_goes_on(
@@ -172,18 +157,20 @@ impl Execution {
     /// Keeps the span at the best known, since an aborted stream leaves no later chance.
     fn progress(&mut self, config: &Config) -> Effects {
         let mut effects = Effects::default();
-        let Answer::Reading { reader, status, published } = &mut self.answer else { return effects };
+        let Answer::Reading { reader, status } = &self.answer else { return effects };
+        if !self.has_span {
+            return effects;
+        }
         let stated = reader.best_known();
         let known = if reader.is_complete() {
             // Many clients leave after the last event without waiting for the end: this may be the last chance.
-            Some((stated, Completeness::Complete))
+            Some(Consumed::Used(stated, Completeness::Complete))
         } else {
             best_known(&self.estimate, stated, *status, reader.output_text_bytes(), config)
-                .map(|usage| (usage, Completeness::Incomplete))
+                .map(|usage| Consumed::Used(usage, Completeness::Incomplete))
         };
-        if let Some((usage, completeness)) = known.filter(|known| Some(*known) != *published) {
-            *published = known;
-            settlement::publish(&mut effects, config, self, &Consumed::Used(usage, completeness));
+        if let Some(known) = known {
+            settlement::publish(&mut effects, config, self, known);
         }
         effects
     }

@@ -7,6 +7,8 @@ use crate::headers::Headers;
 
 /// Carries `%TRACE_ID%-%SPAN_ID%` from a `header_mutation` filter placed before this one; never goes upstream.
 pub(super) const TRACE: &str = "x-genops-trace";
+/// What Envoy writes there for a request that it does not trace.
+pub(super) const NOT_TRACED: &str = "-";
 /// `genops.policy.result`.
 pub(super) const POLICY_RESULT: &str = "x-genops-policy-result";
 /// `genops.policy.reason_code`.

@@ -146,12 +146,15 @@ fn short(balance: &Balance, budget: &Budget, key: &str, asked: Amount, now: Time
 pub(super) fn refuse(call: &Call, config: &Config, ground: Ground, now: Timestamp) -> (State, Effects) {
     let decision = ground.decision();
     let message = ground.message(now);
-    let mut effects = Effects { awu: Some(call.awu.clone()), ..Effects::default() };
+    let mut effects = Effects::default();
     effects.count(Metric::PolicyEvaluation(decision));
-    effects.attributes = event::decision(decision, Some(message.clone()));
-    effects.attributes.extend(ground.budget_attributes());
+    let mut attributes = event::decision(decision, Some(message.clone()));
+    attributes.extend(ground.budget_attributes());
+    if call.has_span {
+        effects.awu = Some(call.awu.clone());
+        effects.attributes.clone_from(&attributes);
+    }
     if config.telemetry.otlp.is_some() {
-        let attributes = effects.attributes.clone();
         let awu = call.awu.clone();
         effects.events.push(Event { name: event_name::POLICY_EVALUATED, at: now, awu, attributes });
     }

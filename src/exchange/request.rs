@@ -20,6 +20,8 @@ use crate::telemetry::metric::Metric;
 pub(super) struct Call {
     pub(super) awu: Rc<Awu>,
     pub(super) endpoint: Endpoint,
+    /// Whether a span is there that attributes would reach.
+    pub(super) has_span: bool,
     pub(super) content_type: Option<String>,
     pub(super) edits: Vec<HeaderEdit>,
 }
@@ -43,12 +45,14 @@ pub(super) fn begin(
         };
     };
     let resolved = attribution::resolve(&config.attribution, headers);
-    let span = headers.unique(names::TRACE).and_then(|value| SpanContext::parse(value.as_bytes()));
+    let trace = headers.unique(names::TRACE);
+    let span = trace.and_then(|value| SpanContext::parse(value.as_bytes()));
     let id = || AwuId::from_random(ports.bits128().unwrap_or_default());
     let awu = Rc::new(Awu::new(span, id, resolved.attribution, endpoint.operation));
     let call = Call {
         awu,
         endpoint,
+        has_span: trace != Some(names::NOT_TRACED) || config.telemetry.attributes_without_span,
         content_type: headers.unique("content-type").map(str::to_owned),
         edits: narrow_encoding(headers, edits),
     };

@@ -65,7 +65,11 @@ pub(super) fn settle(
             effects.events.push(Event { name: event::BUDGET_RECONCILIATION, at: now, awu, attributes });
         }
     }
-    publish(&mut effects, config, &execution, &consumed);
+    if execution.has_span {
+        publish(&mut effects, config, &mut execution, consumed);
+        let left = execution.governing.as_ref().map(|governing| Value::Double(governing.remaining()));
+        effects.attributes.extend(left.map(|left| (attribute::BUDGET_REMAINING, left)));
+    }
     emit_cost(&mut effects, config, &execution, &consumed, now);
     count(&mut effects, &consumed, reserved_any);
     let state = if unsettled.is_empty() { State::Finished } else { State::Settling(unsettled) };
@@ -144,33 +148,35 @@ const fn completeness(consumed: &Consumed) -> Completeness {
     }
 }
 
-/// Brings the span to what is known now.
-pub(super) fn publish(effects: &mut Effects, config: &Config, execution: &Execution, consumed: &Consumed) {
+/// Brings the span to what is known now; what it shows already is not set again.
+pub(super) fn publish(effects: &mut Effects, config: &Config, execution: &mut Execution, consumed: Consumed) {
+    if execution.published.replace(consumed) == Some(consumed) {
+        return;
+    }
     if let Some(governing) = &execution.governing {
         let unit = governing.unit();
-        match consumed {
-            Consumed::Nothing => {
-                // Never executed: there is no actual (§7.1), and empty text takes an attribute off the span.
+        let reserved = governing.amount;
+        let actual = match &consumed {
+            Consumed::Nothing => None,
+            Consumed::Assumed => Some(reserved),
+            Consumed::Used(usage, _) => {
+                let priced = cost::in_unit(usage, unit, &config.prices, execution.model.as_deref());
+                Some(priced.unwrap_or(reserved))
+            }
+        };
+        let completeness = completeness(&consumed);
+        match actual {
+            Some(actual) => {
+                effects.attributes.extend(outcome(&Reconciliation { unit, reserved, actual, completeness }));
+            }
+            // Never executed: there is no actual (§7.1), and empty text takes an attribute off the span.
+            None => {
                 effects.attribute(attribute::ACCOUNTING_ACTUAL, "");
                 effects.attribute(attribute::RECONCILIATION_COMPLETE, "");
             }
-            Consumed::Assumed | Consumed::Used(..) => {
-                let actual = match consumed {
-                    Consumed::Used(usage, _) => {
-                        cost::in_unit(usage, unit, &config.prices, execution.model.as_deref())
-                            .unwrap_or(governing.amount)
-                    }
-                    _ => governing.amount,
-                };
-                let completeness = completeness(consumed);
-                let reserved = governing.amount;
-                let reconciliation = Reconciliation { unit, reserved, actual, completeness };
-                effects.attributes.extend(outcome(&reconciliation));
-            }
         }
-        effects.attribute(attribute::BUDGET_REMAINING, Value::Double(governing.remaining()));
     }
-    if let Consumed::Used(usage, _) = consumed {
+    if let Consumed::Used(usage, _) = &consumed {
         effects.attributes.extend(tokens(usage));
         effects.attributes.extend(cost_attributes(config, execution, usage).into_iter().flatten());
     }
