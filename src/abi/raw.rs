@@ -20,6 +20,7 @@ pub(super) const NOT_FOUND: HostError = HostError(1);
 pub(super) const CAS_MISMATCH: HostError = HostError(8);
 
 /// Header maps (`proxy_header_map_type_t`).
+#[allow(clippy::enum_variant_names, reason = "the names are the ABI's")]
 #[derive(Clone, Copy)]
 #[repr(u32)]
 pub(super) enum Map {

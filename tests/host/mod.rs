@@ -16,15 +16,19 @@
     reason = "a test fails by panicking, and no test program uses everything"
 )]
 
+pub mod capture;
 pub mod exports;
 pub mod golden;
 pub mod headers;
 pub mod native;
 pub mod player;
+pub mod ports;
 pub mod proxy;
+pub mod reading;
 pub mod resplit;
 pub mod script;
 pub mod stage;
 pub mod store;
+pub mod telling;
 pub mod text;
 pub mod world;

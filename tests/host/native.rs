@@ -9,17 +9,16 @@ use std::rc::Rc;
 use genops::config::{self, Config};
 use genops::exchange::{Effects, Event, Exchange, Flow, HeaderEdit};
 use genops::headers::Headers;
-use genops::ports::{Clock, Expected, Ports, Properties, Random, Store, StoreError, Version};
 use genops::telemetry::Value;
 use genops::telemetry::event::span_attributes;
 use genops::telemetry::metric::Metric;
 use genops::telemetry::queue::{Outcome, Queue};
-use genops::timestamp::Timestamp;
 
+use super::capture;
 use super::headers::HeaderMap;
+use super::ports::Host;
 use super::stage::{Action, Stage, Trap};
-use super::store::{CAS_MISMATCH, NOT_FOUND};
-use super::world::{Map, Reply, SharedWorld, World, random_bytes};
+use super::world::{Map, Reply, SharedWorld, World};
 
 /// The core over a world.
 pub struct Native {
@@ -278,99 +277,5 @@ impl Stage for Native {
     fn end(&mut self, stream: u32) -> Result<(), Trap> {
         self.exchanges.remove(&stream);
         Ok(())
-    }
-}
-
-/// The world as the core's ports, for one stream.
-pub struct Host {
-    /// The world.
-    pub world: SharedWorld,
-    /// The stream whose attributes are asked for.
-    pub stream: u32,
-}
-
-impl Host {
-    /// As the core takes it.
-    pub fn ports(&self) -> &dyn Ports {
-        self
-    }
-}
-
-impl Store for Host {
-    fn get(&self, key: &str) -> Result<Option<(Vec<u8>, Version)>, StoreError> {
-        match self.world.borrow().shared.get(key.as_bytes()) {
-            Ok((bytes, cas)) => Ok(Some((bytes, Version(cas)))),
-            Err(NOT_FOUND) => Ok(None),
-            Err(status) => Err(StoreError::Unavailable(status)),
-        }
-    }
-
-    fn compare_and_set(&self, key: &str, bytes: &[u8], expected: Expected) -> Result<(), StoreError> {
-        let cas = match expected {
-            Expected::Absent => u32::MAX,
-            Expected::Version(Version(cas)) => cas,
-        };
-        self.world.borrow_mut().shared.set(key.as_bytes(), bytes, cas).map_err(|status| match status {
-            CAS_MISMATCH => StoreError::Conflict,
-            status => StoreError::Unavailable(status),
-        })
-    }
-}
-
-impl Clock for Host {
-    fn now(&self) -> Timestamp {
-        Timestamp::from_nanos(self.world.borrow().now().unwrap_or_default())
-    }
-}
-
-impl Random for Host {
-    fn bits128(&self) -> Option<u128> {
-        let mut bytes = [0; 16];
-        random_bytes(&mut bytes);
-        Some(u128::from_le_bytes(bytes))
-    }
-}
-
-impl Properties for Host {
-    fn property(&self, path: &[&str]) -> Option<Vec<u8>> {
-        self.world.borrow().attribute(self.stream, path.join("\0").as_bytes()).ok()
-    }
-}
-
-/// The core's log, warnings and errors, for the thread whose test it is.
-mod capture {
-    use std::cell::RefCell;
-
-    use super::super::world::SharedWorld;
-
-    thread_local! {
-        static LINES: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
-    }
-
-    struct Capture;
-
-    impl log::Log for Capture {
-        fn enabled(&self, _: &log::Metadata<'_>) -> bool {
-            true
-        }
-
-        fn log(&self, record: &log::Record<'_>) {
-            let line = format!("{}: {}", record.level().as_str().to_lowercase(), record.args());
-            LINES.with_borrow_mut(|lines| lines.push(line));
-        }
-
-        fn flush(&self) {}
-    }
-
-    /// Makes this the program's logger, once.
-    pub(super) fn install() {
-        // Another test of this program may have been first; it installed the same.
-        let _ = log::set_logger(&Capture);
-        log::set_max_level(log::LevelFilter::Warn);
-    }
-
-    /// Moves what this thread logged to the world.
-    pub(super) fn drain(world: &SharedWorld) {
-        LINES.with_borrow_mut(|lines| world.borrow_mut().log.append(lines));
     }
 }

@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use genops::ledger;
 
 use super::exports;
-use super::headers::HeaderMap;
-use super::native::Host;
+use super::ports::Host;
 use super::proxy::{Proxy, Told};
+use super::reading::{headers, nanos};
 use super::script::{Script, Step};
 use super::stage::{StartStage, Trap};
+use super::telling::{logged, readable, tell_call};
 use super::text::unescape;
 use super::world::World;
 
@@ -294,79 +295,4 @@ impl Player {
         }
         Ok(if lines.is_empty() { vec!["none".to_owned()] } else { lines })
     }
-}
-
-fn tell_call(call: &super::world::Call) -> String {
-    let names = exports::names(&call.body);
-    let mut runs: Vec<(usize, String)> = Vec::new();
-    for name in names {
-        match runs.last_mut() {
-            Some((times, last)) if *last == name => *times += 1,
-            _ => runs.push((1, name)),
-        }
-    }
-    let told: Vec<String> = runs.iter().map(|(times, name)| format!("{times} × {name}")).collect();
-    format!("export to {} within {} ms: {}", call.cluster, call.timeout_ms, told.join(", "))
-}
-
-/// The default pairs, with a script's changes: `name: value` replaces or adds, `+ name: value` adds another, `- name`
-/// takes away.
-fn headers<'a>(defaults: impl IntoIterator<Item = &'a str>, changes: &[String]) -> HeaderMap {
-    let mut map = HeaderMap::default();
-    let split = |line: &str| {
-        let at = line.char_indices().skip(1).find(|(_, letter)| *letter == ':').expect("name: value").0;
-        (unescape(&line[..at]), unescape(line[at + 1..].trim_start_matches(' ')))
-    };
-    for line in defaults {
-        let (name, value) = split(line);
-        map.set(&name, &value);
-    }
-    for line in changes {
-        if let Some(name) = line.strip_prefix("- ") {
-            map.remove(name.as_bytes());
-        } else if let Some(line) = line.strip_prefix("+ ") {
-            let pair = split(line);
-            map.0.push(pair);
-        } else {
-            let (name, value) = split(line);
-            map.set(&name, &value);
-        }
-    }
-    map
-}
-
-/// `+90s`, `-500ms`, `+1h`, `+1d` in nanoseconds.
-fn nanos(text: &str) -> i64 {
-    let units = [("ms", 1_000_000), ("s", 1_000_000_000), ("m", 60_000_000_000), ("h", 3_600_000_000_000)];
-    let days = ("d", 86_400_000_000_000);
-    let (figure, unit) = units
-        .into_iter()
-        .chain([days])
-        .find_map(|(unit, nanos)| Some((text.strip_suffix(unit)?.parse::<i64>().ok()?, nanos)))
-        .unwrap_or_else(|| panic!("no such time: {text}"));
-    figure * unit
-}
-
-/// A stat's name with its labels as people write them.
-fn readable(stat: &str) -> String {
-    let parts = stat.split(";.;");
-    let mut name = String::new();
-    let mut labels = Vec::new();
-    for part in parts {
-        match part.rsplit_once(".=.") {
-            Some((before, value)) => {
-                let (base, label) = before.rsplit_once("_genops_").expect("a label's name");
-                name.push_str(base);
-                labels.push(format!("{label}={value:?}"));
-            }
-            None => name.push_str(part),
-        }
-    }
-    if labels.is_empty() { name } else { format!("{name}{{{}}}", labels.join(",")) }
-}
-
-fn logged(line: &str) -> Vec<String> {
-    let mut lines = line.lines();
-    let first = lines.next().map(|first| format!("logs {first}"));
-    first.into_iter().chain(lines.map(|line| format!("  {line}"))).collect()
 }
