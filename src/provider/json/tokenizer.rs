@@ -282,8 +282,12 @@ impl Tokenizer {
                     return self.next_string(tail, at, sink);
                 }
                 [b'\\', code, tail @ ..] if let Some(decoded) = simple_escape(*code) => {
-                    self.deliver(run, sink);
-                    self.deliver(&[decoded], sink);
+                    if self.want == Want::Length && self.high_surrogate.is_none() {
+                        self.counted = self.counted.saturating_add(run.len()).saturating_add(1);
+                    } else {
+                        self.deliver(run, sink);
+                        self.deliver(&[decoded], sink);
+                    }
                     rest = tail;
                 }
                 tail => {
@@ -502,7 +506,7 @@ const REPLACEMENT: &[u8] = "\u{FFFD}".as_bytes();
 /// Where the run ends. Most strings are short, and a vector search has its price: the first bytes are searched eight at
 /// a time in a plain register.
 fn quote_or_backslash(bytes: &[u8]) -> Option<usize> {
-    const NEAR: usize = 4;
+    const NEAR: usize = 8;
     let (words, rest) = bytes.as_chunks::<8>();
     for (index, word) in words.iter().take(NEAR).enumerate() {
         if let Some(found) = in_word(u64::from_le_bytes(*word)) {

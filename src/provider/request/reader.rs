@@ -135,6 +135,8 @@ impl Facts {
 }
 
 impl Visitor<RequestField> for Facts {
+    const FOLDS: bool = true;
+
     fn named(&mut self, field: RequestField) {
         let bit = 1_u32 << (field as u32);
         if self.seen & bit != 0 {
