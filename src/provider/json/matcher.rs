@@ -6,10 +6,10 @@
 
 use std::fmt;
 
+use super::event::{Container, Sink, Span, Want};
 use super::meter::{Meter, Mode};
 use super::scalar::Scalar;
 use super::scratch::Scratch;
-use super::tokenizer::{Container, Sink, Span, Want};
 
 /// Open containers that the tree knows, arrays included. No path is longer; deeper array nesting is not followed.
 const FRAMES: usize = 16;
