@@ -170,10 +170,34 @@ fn the_usage_chunk_alone_is_removed_and_every_other_byte_passes() {
 /// What the filter's own reader says of a stream's last words.
 fn error_of(endpoint: &Endpoint, bytes: &[u8]) -> Option<genops::provider::ProviderError> {
     let mut reader = UsageReader::new(endpoint, 200);
+    if endpoint.streams_array {
+        reader.feed(b"[{\"candidates\":[]}");
+        assert!(reader.is_between_events());
+    }
     reader.feed(bytes);
     let reading = reader.finish(true);
     assert_ne!(reading.shortfall.map(|s| s.as_str()), Some("answer_malformed"));
     reading.error
+}
+
+#[test]
+fn a_stream_is_cut_between_events_only() {
+    let endpoint = endpoint("api.openai.com", "/v1/chat/completions");
+    let mut reader = UsageReader::new(&endpoint, 200);
+    assert!(reader.is_between_events(), "before the first");
+    for (chunk, between) in [
+        (": comment\n", true),
+        ("event: x\n", false),
+        ("data: {\"a\":1}", false),
+        ("\r", false),
+        ("\n", false),
+        ("\r\n", true),
+        ("da", false),
+        ("ta: {}\n\n", true),
+    ] {
+        reader.feed(chunk.as_bytes());
+        assert_eq!(reader.is_between_events(), between, "{chunk:?}");
+    }
 }
 
 #[test]
@@ -182,7 +206,12 @@ fn a_stream_that_must_end_does_so_with_an_error_of_its_dialect() {
         ("api.openai.com", "/v1/chat/completions", "data: {\"error\":{"),
         ("api.openai.com", "/v1/responses", "event: error\ndata: {"),
         ("api.anthropic.com", "/v1/messages", "event: error\ndata: {"),
-        ("generativelanguage.googleapis.com", "/v1beta/models/g:streamGenerateContent", "data: {\"error\":{"),
+        (
+            "generativelanguage.googleapis.com",
+            "/v1beta/models/g:streamGenerateContent?alt=sse",
+            "data: {\"error\":{",
+        ),
+        ("generativelanguage.googleapis.com", "/v1beta/models/g:streamGenerateContent", ",\n{\"error\":{"),
         ("localhost:11434", "/api/chat", "{\"error\":"),
     ] {
         let endpoint = endpoint(authority, path);

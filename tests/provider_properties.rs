@@ -7,7 +7,7 @@
     clippy::arithmetic_side_effects
 )]
 
-use genops::provider::{Api, Endpoint, Provider, Reading, Unreadable, UsageReader};
+use genops::provider::{Api, Endpoint, Provider, Reading, RequestEdits, Unreadable, UsageReader};
 use proptest::prelude::*;
 use serde_json::{Map, Value};
 
@@ -130,6 +130,33 @@ proptest! {
             members.insert("usage".to_owned(), usage);
         }
         oracle::compare_chat_answer(written(&value, style).as_bytes());
+    }
+
+    #[test]
+    fn an_edit_changes_what_it_is_asked_to_and_nothing_else(value in json(), style in 0..4_u8, cap in prop::option::of(1..5000_u64)) {
+        let endpoint = endpoint(Api::ChatCompletions);
+        let body = written(&value, style);
+        let Ok(facts) = endpoint.read_request(None, body.as_bytes()) else { return Ok(()) };
+        let edits = RequestEdits { include_usage: true, output_cap: cap };
+        let edited = endpoint.edit_request(body.as_bytes(), &facts, &edits);
+        // As serde_json reads it back: its floats are not exact.
+        let Value::Object(mut wanted) = serde_json::from_str(&body).unwrap() else { panic!("only objects are readable") };
+        if facts.stream && !facts.include_usage {
+            let options = wanted.entry("stream_options").or_insert(Value::Null);
+            if options.is_null() {
+                *options = Value::Object(Map::new());
+            }
+            options["include_usage"] = true.into();
+        }
+        if let Some(cap) = cap.filter(|cap| facts.max_output_tokens.is_none_or(|own| own > *cap)) {
+            let stated: Vec<_> =
+                ["max_tokens", "max_completion_tokens"].into_iter().filter(|key| wanted.contains_key(*key)).collect();
+            for key in if stated.is_empty() { vec!["max_tokens"] } else { stated } {
+                wanted.insert(key.to_owned(), cap.into());
+            }
+        }
+        let seen: Value = serde_json::from_slice(edited.as_deref().unwrap_or(body.as_bytes())).unwrap();
+        prop_assert_eq!(seen, Value::Object(wanted), "{}", body);
     }
 
     #[test]

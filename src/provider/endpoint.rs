@@ -210,6 +210,8 @@ pub struct Endpoint {
     pub path_model: Option<String>,
     /// Whether the answer streams, where the path says so.
     pub path_stream: Option<bool>,
+    /// Whether a stream of this call is one JSON array, as Gemini sends it unless asked for events.
+    pub streams_array: bool,
     /// The region, where authority or path names it.
     pub region: Option<String>,
     /// Whether the call can consume anything: counting tokens and fetching earlier answers cannot.
@@ -226,6 +228,7 @@ impl Endpoint {
             dialect: Dialect::of(provider, api),
             path_model: None,
             path_stream: None,
+            streams_array: false,
             region: None,
             billable: api != Api::Unread,
         }

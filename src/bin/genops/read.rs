@@ -55,7 +55,7 @@ fn read(line: &Value, seed: Option<u64>) -> Value {
     let status = response.and_then(|response| response.get("status")).and_then(Value::as_u64);
     let status = status.and_then(|status| u16::try_from(status).ok()).unwrap_or(200);
     let reading = response.map(|response| read_answer(&endpoint, status, response, seed));
-    let unreadable = facts.as_ref().err().map(|problem| format!("{problem:?}"));
+    let unreadable = facts.as_ref().err().map(ToString::to_string);
     let error = reading.as_ref().and_then(|reading| reading.error.as_ref());
     json!({
         "id": id,

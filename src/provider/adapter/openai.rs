@@ -82,6 +82,7 @@ pub(super) static EMBEDDINGS: RequestShape = RequestShape::new(&[
 pub(super) static OTHER: RequestShape = RequestShape::new(&[
     leaf("model", R::Model),
     leaf("stream", R::Stream),
+    leaf("stream_format", R::StreamFormat),
     leaf("n", R::Choices),
     leaf("max_completion_tokens", R::Cap),
     measure("input", Content),

@@ -73,6 +73,10 @@ impl Document {
 }
 
 impl Visitor<AnswerField> for Document {
+    fn wants(&self, field: AnswerField) -> bool {
+        field != AnswerField::Model || self.model.is_none()
+    }
+
     fn string(&mut self, field: AnswerField, value: Option<&[u8]>, _span: Span, _in_array: bool) {
         let text = value.and_then(|value| std::str::from_utf8(value).ok());
         let Some(text) = text.filter(|text| !text.is_empty() && text.len() <= KEPT) else {

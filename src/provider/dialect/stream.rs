@@ -15,6 +15,7 @@ impl Endpoint {
         let error = body::write(self.dialect, kind, status, message, code, None);
         match (self.dialect, self.api) {
             (Dialect::Bedrock, _) => frame(body::bedrock_type(kind), &error),
+            (Dialect::Google, _) if self.streams_array => format!(",\n{error}\n]\n").into_bytes(),
             (Dialect::Ollama, _) => format!("{error}\n").into_bytes(),
             (Dialect::Anthropic, _) => event(Some("error"), &error),
             (Dialect::Cohere, _) => event(

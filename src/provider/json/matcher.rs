@@ -6,10 +6,10 @@
 
 use std::fmt;
 
+use super::event::{Container, Sink, Span, Want};
 use super::meter::{Meter, Mode};
 use super::scalar::Scalar;
 use super::scratch::Scratch;
-use super::tokenizer::{Container, Sink, Span, Want};
 
 /// Open containers that the tree knows, arrays included. No path is longer; deeper array nesting is not followed.
 const FRAMES: usize = 16;
@@ -58,6 +58,15 @@ pub(crate) const fn node<F>(key: &'static str, children: &'static [Node<F>]) -> 
 }
 
 impl<F> Node<F> {
+    /// The step that this key takes.
+    fn child(&'static self, key: &[u8]) -> Option<&'static Self> {
+        let first = key.first();
+        // The first byte tells most keys apart without a call to compare the rest.
+        self.children
+            .iter()
+            .find(|child| child.key.as_bytes().first() == first && child.key.as_bytes() == key)
+    }
+
     /// The same node, also announced to the visitor when a container opens or a scalar comes.
     pub(crate) const fn announced(self, field: F) -> Node<F>
     where
@@ -69,6 +78,13 @@ impl<F> Node<F> {
 
 /// Receives the values of the fields that were matched.
 pub(crate) trait Visitor<F> {
+    /// Whether keys that are governed ones but for their case matter.
+    const FOLDS: bool = false;
+
+    /// Whether a string at this field still matters.
+    fn wants(&self, _field: F) -> bool {
+        true
+    }
     /// The key of a field was read, whatever its value.
     fn named(&mut self, _field: F) {}
     /// A key that is a governed one but for its case: some parsers read it, others do not.
@@ -241,17 +257,16 @@ impl<F: Copy, V: Visitor<F>> Sink for Matching<'_, F, V> {
         }
         matcher.matched = None;
         let (Some(key), Some(frame)) = (key, matcher.frame()) else { return };
-        for child in frame.node.children {
-            if child.key.as_bytes() == key {
-                matcher.matched = Some(child);
-                if let Some(field) = child.field {
-                    self.visitor.named(field);
+        matcher.matched = frame.node.child(key);
+        match matcher.matched {
+            Some(Node { field: Some(field), .. }) => self.visitor.named(*field),
+            None if V::FOLDS => {
+                let nearly = frame.node.children.iter().find(|child| folds_to(key, child.key));
+                if let Some(child) = nearly {
+                    self.visitor.nearly_named(child.key);
                 }
-                return;
             }
-            if folds_to(key, child.key) {
-                self.visitor.nearly_named(child.key);
-            }
+            _ => {}
         }
     }
 
@@ -268,7 +283,7 @@ impl<F: Copy, V: Visitor<F>> Sink for Matching<'_, F, V> {
                 matcher.string = Str::Measured;
                 matcher.meter.wants_string()
             }
-            Some((Node { field: Some(field), .. }, in_array)) => {
+            Some((Node { field: Some(field), .. }, in_array)) if self.visitor.wants(*field) => {
                 matcher.string = Str::Taken { field: *field, in_array };
                 matcher.taken.clear();
                 Want::Parts

@@ -3,9 +3,10 @@
 //! Knows the shapes in which APIs wrap media; what it does not know counts as text. Two modes: conversation content,
 //! where structure and inline media are no text, and schemas, where everything is.
 
+use super::event::{Container, Want};
 use super::scalar::Scalar;
 use super::scratch::Scratch;
-use super::tokenizer::{Container, SCRATCH, Want};
+use super::tokenizer::SCRATCH;
 use crate::call::InputSize;
 
 /// What counts as text in a subtree.

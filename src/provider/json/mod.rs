@@ -4,13 +4,16 @@
 //! the document's size; the events of a document do not depend on how it was cut into chunks; what one parser could
 //! read differently from another (duplicate governed keys, byte order marks, trailing bytes) is left to no chance.
 
+mod event;
 pub(crate) mod matcher;
 pub(crate) mod meter;
 mod scalar;
 pub(crate) mod scratch;
+mod search;
 pub(crate) mod tokenizer;
 
+pub use event::Malformed;
+pub(crate) use event::{Container, Sink, Span, Want};
 pub(crate) use matcher::{Matcher, Node, Visitor, leaf, measure, node};
 pub(crate) use scalar::{Scalar, whole_number};
-pub use tokenizer::Malformed;
-pub(crate) use tokenizer::{Container, Sink, Span, Tokenizer, Want};
+pub(crate) use tokenizer::Tokenizer;

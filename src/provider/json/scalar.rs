@@ -17,11 +17,12 @@ impl<'a> Scalar<'a> {
     /// Reads a whole scalar token; `None` when JSON has no such token.
     pub(crate) fn read(raw: &'a [u8]) -> Option<Self> {
         match raw {
-            b"null" => Some(Self::Null),
-            b"true" => Some(Self::Bool(true)),
-            b"false" => Some(Self::Bool(false)),
+            [b'n', b'u', b'l', b'l'] => Some(Self::Null),
+            [b't', b'r', b'u', b'e'] => Some(Self::Bool(true)),
+            [b'f', b'a', b'l', b's', b'e'] => Some(Self::Bool(false)),
+            [b'0'..=b'9' | b'-', ..] if is_number(raw) => Some(Self::Number(raw)),
             b"NaN" | b"Infinity" | b"-Infinity" => Some(Self::Number(raw)),
-            _ => is_number(raw).then_some(Self::Number(raw)),
+            _ => None,
         }
     }
 }

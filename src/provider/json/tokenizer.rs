@@ -4,78 +4,15 @@
 //! backslash and handed on as raw runs. Stops right after the document's last byte, so that sequences of documents
 //! (NDJSON, event payloads) need no framing of their own.
 
+use super::event::{Container, Malformed, Sink, Span, Want};
 use super::scalar::{Scalar, is_scalar_byte};
 use super::scratch::Scratch;
+use super::search::{after_blanks, quote_or_backslash, simple_escape};
 
 /// Containers may nest this deep; no provider's own documents come near it.
 const MAX_DEPTH: u8 = 127;
 /// Keys and scalars longer than this match nothing that is governed.
 pub(super) const SCRATCH: usize = 96;
-
-/// A span of bytes, counted from the document's first fed byte.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Span {
-    /// The first byte.
-    pub start: usize,
-    /// The byte after the last.
-    pub end: usize,
-}
-
-/// The two containers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Container {
-    /// `{ … }`
-    Object,
-    /// `[ … ]`
-    Array,
-}
-
-/// Why bytes are no JSON document.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Malformed {
-    /// A byte that no document has here (a byte order mark and trailing bytes are such).
-    Unexpected {
-        /// Where, from the first fed byte.
-        at: usize,
-    },
-    /// Containers nested deeper than any provider's.
-    TooDeep,
-    /// The document ended in the middle.
-    Truncated,
-}
-
-/// What a sink wants of a string value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Want {
-    /// Nothing.
-    Nothing,
-    /// How long it is, decoded.
-    Length,
-    /// Its decoded runs.
-    Parts,
-}
-
-/// Receives a document's events, in order.
-pub(crate) trait Sink {
-    /// A container opens at `at`.
-    fn begin(&mut self, container: Container, at: usize);
-    /// A container closes; `at` is its closing byte.
-    fn end(&mut self, container: Container, at: usize);
-    /// Whether the key about to be read matters; unwanted keys are skipped, not decoded.
-    fn wants_key(&self) -> bool;
-    /// A decoded key; `None` when it is too long to be governed. Only when wanted.
-    fn key(&mut self, key: Option<&[u8]>);
-    /// A string value begins; what of it matters.
-    fn wants_string(&mut self) -> Want;
-    /// A decoded run of the string value. Only when wanted.
-    fn string_part(&mut self, part: &[u8]);
-    /// So many more decoded bytes of the string value. Only when wanted.
-    fn string_length(&mut self, bytes: usize);
-    /// The string value ended; the span includes its quotes.
-    fn string_end(&mut self, span: Span);
-    /// A number or literal; `None` for a number too long to be a figure.
-    fn scalar(&mut self, scalar: Option<Scalar<'_>>, span: Span);
-}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
@@ -275,25 +212,32 @@ impl Tokenizer {
         loop {
             let end = quote_or_backslash(rest).unwrap_or(rest.len());
             let (run, tail) = rest.split_at_checked(end).unwrap_or((rest, &[]));
-            match tail {
+            let (decoded, tail) = match tail {
                 [b'"', tail @ ..] => {
                     let at = at.saturating_add(bytes.len().saturating_sub(tail.len()));
                     self.end_string(run, at, sink);
                     return self.next_string(tail, at, sink);
                 }
-                [b'\\', code, tail @ ..] if let Some(decoded) = simple_escape(*code) => {
-                    self.deliver(run, sink);
-                    self.deliver(&[decoded], sink);
-                    rest = tail;
+                [b'\\', code, after @ ..] => match simple_escape(*code) {
+                    None => (None, tail),
+                    decoded => (decoded, after),
+                },
+                tail => (None, tail),
+            };
+            let Some(decoded) = decoded else {
+                self.deliver(run, sink);
+                if !tail.is_empty() {
+                    self.state = State::Escape;
                 }
-                tail => {
-                    self.deliver(run, sink);
-                    if !tail.is_empty() {
-                        self.state = State::Escape;
-                    }
-                    return tail.get(1..).unwrap_or_default();
-                }
+                return tail.get(1..).unwrap_or_default();
+            };
+            if self.want == Want::Length && self.high_surrogate.is_none() {
+                self.counted = self.counted.saturating_add(run.len()).saturating_add(1);
+            } else {
+                self.deliver(run, sink);
+                self.deliver(&[decoded], sink);
             }
+            rest = tail;
         }
     }
 
@@ -475,63 +419,4 @@ impl Tokenizer {
     }
 }
 
-/// What a backslash and one character stand for.
-const fn simple_escape(code: u8) -> Option<u8> {
-    match code {
-        b'n' => Some(b'\n'),
-        b't' => Some(b'\t'),
-        b'r' => Some(b'\r'),
-        b'b' => Some(0x08),
-        b'f' => Some(0x0C),
-        b'"' | b'\\' | b'/' => Some(code),
-        _ => None,
-    }
-}
-
-/// JSON's white space, which is not ASCII's.
-fn after_blanks(bytes: &[u8]) -> &[u8] {
-    if bytes.first().is_some_and(|first| *first > b' ') {
-        return bytes;
-    }
-    let blanks = bytes.iter().position(|b| !matches!(b, b' ' | b'\n' | b'\r' | b'\t'));
-    bytes.get(blanks.unwrap_or(bytes.len())..).unwrap_or_default()
-}
-
 const REPLACEMENT: &[u8] = "\u{FFFD}".as_bytes();
-
-/// Where the run ends. Most strings are short, and a vector search has its price: the first bytes are searched eight at
-/// a time in a plain register.
-fn quote_or_backslash(bytes: &[u8]) -> Option<usize> {
-    const NEAR: usize = 4;
-    let (words, rest) = bytes.as_chunks::<8>();
-    for (index, word) in words.iter().take(NEAR).enumerate() {
-        if let Some(found) = in_word(u64::from_le_bytes(*word)) {
-            return Some(index.saturating_mul(8).saturating_add(found));
-        }
-    }
-    let (start, far) = if words.len() <= NEAR {
-        (words.len().saturating_mul(8), rest)
-    } else {
-        (NEAR.saturating_mul(8), bytes.get(NEAR.saturating_mul(8)..).unwrap_or_default())
-    };
-    let found = if far.len() < 16 {
-        far.iter().position(|b| matches!(b, b'"' | b'\\'))
-    } else {
-        memchr::memchr2(b'"', b'\\', far)
-    };
-    found.map(|found| found.saturating_add(start))
-}
-
-/// The first quote or backslash among eight bytes. A byte that is neither can only be mistaken for one after the first
-/// that is (the borrow of a subtraction runs upwards), so that the lowest mark is right.
-const fn in_word(word: u64) -> Option<usize> {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const HIGH: u64 = 0x8080_8080_8080_8080;
-    let quote = word ^ ONES.wrapping_mul(b'"' as u64);
-    let backslash = word ^ ONES.wrapping_mul(b'\\' as u64);
-    let zero = (quote.wrapping_sub(ONES) & !quote) | (backslash.wrapping_sub(ONES) & !backslash);
-    match zero & HIGH {
-        0 => None,
-        marks => Some((marks.trailing_zeros() / 8) as usize),
-    }
-}

@@ -73,7 +73,6 @@ const DOMAINS: &[(&str, Provider)] = &[
     ("upstage.ai", Upstage),
     ("venice.ai", Venice),
     ("models.github.ai", GitHub),
-    ("models.inference.ai.azure.com", GitHub),
     ("githubcopilot.com", GitHub),
     ("cloudflare.com", Cloudflare),
     ("ai-gateway.vercel.sh", Vercel),

@@ -13,7 +13,7 @@ use super::endpoint::{Api, Endpoint, Provider};
 pub fn recognise(method: &str, authority: &str, path: &str) -> Option<Endpoint> {
     let host = host::Host::parse(authority);
     let by_host = host.provider();
-    let path = path.split(['?', '#']).next().unwrap_or_default();
+    let (path, query) = path.split_once('?').unwrap_or((path, ""));
     let segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
     let route = path::route(method, by_host, &segments)?;
     let provider = by_host.or_else(|| path::provider(&segments, route.api)).unwrap_or(Provider::Unknown);
@@ -24,6 +24,9 @@ pub fn recognise(method: &str, authority: &str, path: &str) -> Option<Endpoint> 
         dialect: Dialect::of(provider, route.shape),
         region: region::of(provider, &host, &segments),
         path_model: route.model,
+        streams_array: route.api == Api::GenerateContent
+            && route.stream == Some(true)
+            && !query.split('&').any(|parameter| parameter == "alt=sse"),
         path_stream: route.stream,
         billable: route.api != Api::Unread,
     })

@@ -182,8 +182,12 @@ fn native(host: Option<Provider>, segments: &[&str]) -> Option<Route> {
         [.., "v1", "predictions"] => Route::new(Api::Replicate, Op::Other("prediction")),
         ["generate"] => Route::new(Api::Tgi, Op::TextCompletion).streaming(false),
         ["generate_stream"] => Route::new(Api::Tgi, Op::TextCompletion).streaming(true),
-        ["models", owner, name] if host == Some(Provider::HuggingFace) => {
-            Route::new(Api::Tgi, Op::TextCompletion).with_model(&format!("{owner}/{name}"))
+        [] if host == Some(Provider::HuggingFace) => Route::new(Api::Tgi, Op::TextCompletion),
+        ["models", name @ ..] if host == Some(Provider::HuggingFace) && !name.is_empty() => {
+            Route::new(Api::Tgi, Op::TextCompletion).with_model(&name.join("/"))
+        }
+        ["pipeline", "feature-extraction", name @ ..] if host == Some(Provider::HuggingFace) => {
+            Route::new(Api::Tgi, Op::Embeddings).with_model(&name.join("/"))
         }
         [.., "hf-inference", "models", owner, name] => {
             Route::new(Api::Tgi, Op::TextCompletion).with_model(&format!("{owner}/{name}"))

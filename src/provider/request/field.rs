@@ -13,6 +13,8 @@ pub(crate) enum RequestField {
     FallbackModels,
     /// Whether the answer streams.
     Stream,
+    /// How the answer is sent: `sse` streams (speech).
+    StreamFormat,
     /// The cap on output tokens; APIs that know two names for it have a second.
     Cap,
     /// The cap under its older name.

@@ -135,6 +135,8 @@ impl Facts {
 }
 
 impl Visitor<RequestField> for Facts {
+    const FOLDS: bool = true;
+
     fn named(&mut self, field: RequestField) {
         let bit = 1_u32 << (field as u32);
         if self.seen & bit != 0 {
@@ -153,6 +155,7 @@ impl Visitor<RequestField> for Facts {
             (RequestField::Model, Some(model)) if !in_array => {
                 self.facts.model = Some(model.to_owned()).filter(|model| !model.is_empty());
             }
+            (RequestField::StreamFormat, format) => self.facts.stream |= format == Some("sse"),
             (RequestField::FallbackModels, Some(model)) => self.facts.fallback_models.push(model.to_owned()),
             // Lenient servers read figures out of strings.
             (
@@ -206,6 +209,7 @@ const fn name(field: RequestField) -> &'static str {
         RequestField::Model => "model",
         RequestField::FallbackModels => "models",
         RequestField::Stream => "stream",
+        RequestField::StreamFormat => "stream_format",
         RequestField::Cap | RequestField::OlderCap => "output cap",
         RequestField::CapParent => "the output cap's object",
         RequestField::Choices => "n",
