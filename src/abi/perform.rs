@@ -33,6 +33,9 @@ impl Outlets {
 
     /// Raises a counter by `by` at the next flush.
     pub(super) fn count(&self, metric: Metric, by: u64) {
+        if by == 0 {
+            return;
+        }
         let mut counters = self.counters.borrow_mut();
         match counters.iter_mut().find(|counter| counter.metric == metric) {
             Some(counter) => counter.pending = counter.pending.saturating_add(by),

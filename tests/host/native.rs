@@ -2,7 +2,7 @@
 //!
 //! Turns callbacks into events and performs effects on the world, as `src/abi` does over host calls.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -32,6 +32,29 @@ pub struct Native {
 struct Root {
     config: Rc<Config>,
     queue: Rc<RefCell<Option<Queue>>>,
+    /// What was counted since the last tick, in the order in which each counter was first raised.
+    counts: Rc<RefCell<Vec<(Metric, u64)>>>,
+    ids_given: Rc<Cell<u128>>,
+}
+
+impl Root {
+    fn count(&self, metric: Metric, by: u64) {
+        let mut counts = self.counts.borrow_mut();
+        match counts.iter_mut().find(|(counted, _)| *counted == metric) {
+            Some((_, pending)) => *pending = pending.saturating_add(by),
+            None if by == 0 => {}
+            None => counts.push((metric, by)),
+        }
+    }
+
+    fn flush_counts(&self, world: &mut World) {
+        for (metric, pending) in self.counts.borrow_mut().iter_mut().filter(|(_, pending)| *pending > 0) {
+            let name = metric.stat_name();
+            // The ABI's offset is signed.
+            let counted = world.count(&name, std::mem::take(pending).min(i64::MAX.cast_unsigned()));
+            complain(world, "count", name, counted);
+        }
+    }
 }
 
 impl Native {
@@ -43,7 +66,8 @@ impl Native {
 
     fn step(&mut self, stream: u32, event: Event<'_>) -> Action {
         let (root, exchange) = self.exchanges.get_mut(&stream).expect("the stream lives");
-        let effects = exchange.step(event, &Host { world: self.world.clone(), stream });
+        let effects = exchange
+            .step(event, &Host { world: self.world.clone(), stream, ids_given: root.ids_given.clone() });
         capture::drain(&self.world);
         perform(&self.world, stream, &effects, root);
         match effects.flow {
@@ -94,13 +118,7 @@ impl Native {
             let mut queue = root.queue.borrow_mut();
             let Some(queue) = queue.as_mut() else { continue };
             act(&root.config, queue);
-            let dropped = queue.take_dropped();
-            if dropped > 0 {
-                let name = Metric::EventsDropped.stat_name();
-                let mut world = self.world.borrow_mut();
-                let counted = world.count(&name, dropped);
-                complain(&mut world, "count", name, counted);
-            }
+            root.count(Metric::EventsDropped, queue.take_dropped());
         }
     }
 }
@@ -124,11 +142,7 @@ fn perform(world: &SharedWorld, stream: u32, effects: &Effects, root: &Root) {
     if let Some(queue) = root.queue.borrow_mut().as_mut() {
         effects.events.iter().for_each(|event| queue.push(event));
     }
-    for (metric, by) in effects.counts.iter().filter(|(_, by)| *by > 0) {
-        // The ABI's offset is signed.
-        let counted = world.count(&metric.stat_name(), (*by).min(i64::MAX.cast_unsigned()));
-        complain(world, "count", metric.stat_name(), counted);
-    }
+    effects.counts.iter().for_each(|(metric, by)| root.count(*metric, *by));
 }
 
 fn perform_edit(world: &mut World, stream: u32, map: Map, edit: &HeaderEdit) {
@@ -162,7 +176,12 @@ impl Stage for Native {
                     self.world.borrow_mut().tick_period_ms.insert(worker, period_ms);
                     Queue::new(&config.telemetry.service_name, otlp)
                 });
-                let root = Root { config: Rc::new(config), queue: Rc::new(RefCell::new(queue)) };
+                let root = Root {
+                    config: Rc::new(config),
+                    queue: Rc::new(RefCell::new(queue)),
+                    counts: Rc::default(),
+                    ids_given: Rc::default(),
+                };
                 self.roots.entry(worker).or_default().push(root);
                 Ok(true)
             }
@@ -201,6 +220,9 @@ impl Stage for Native {
             };
             while queue.next_export(send) {}
         });
+        for root in self.roots.get(&worker).into_iter().flatten() {
+            root.flush_counts(&mut self.world.borrow_mut());
+        }
         Ok(())
     }
 

@@ -1,6 +1,7 @@
 //! Plays a journey: each command drives the proxy, and tells in lines what came of it.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use genops::ledger;
 
@@ -40,11 +41,14 @@ pub struct Player {
     streams: BTreeMap<String, u32>,
     streams_begun: u64,
     counters: BTreeMap<String, u64>,
+    /// Whether the journey says when ticks come.
+    ticks_by_itself: bool,
 }
 
 /// Plays a whole journey: what came of each step.
 pub fn play(script: &Script, start: StartStage<'_>) -> Vec<Vec<String>> {
     let mut player = Player::new(start);
+    player.ticks_by_itself = script.steps().any(|step| step.command == "tick");
     let mut dead = false;
     let steps = script.steps().map(|step| {
         if dead {
@@ -71,12 +75,18 @@ impl Player {
             streams: BTreeMap::new(),
             streams_begun: 0,
             counters: BTreeMap::new(),
+            ticks_by_itself: false,
         }
     }
 
     /// Plays one step.
     pub fn step(&mut self, step: &Step) -> Vec<String> {
         let mut lines = self.act(step).unwrap_or_else(|Trap(why)| vec![format!("{TRAPPED} {why}")]);
+        // Counters reach the host on the tick; a journey that does not say when it comes sees one after each step.
+        if !self.ticks_by_itself {
+            let ticked = (0..self.workers).try_for_each(|worker| self.proxy.tick(worker));
+            lines.extend(ticked.err().map(|Trap(why)| format!("{TRAPPED} {why}")));
+        }
         let mut world = self.proxy.world.borrow_mut();
         lines.append(&mut world.log.iter().flat_map(|line| logged(line)).collect());
         world.log.clear();
@@ -259,7 +269,7 @@ impl Player {
     fn account(&self, budget: &str, key: &str) -> Vec<String> {
         let config = genops::config::parse(&self.config.to_string()).expect("it was accepted");
         let budget = config.budgets.iter().find(|b| &*b.name == budget).expect("a budget of that name");
-        let host = Host { world: self.proxy.world.clone(), stream: 0 };
+        let host = Host { world: self.proxy.world.clone(), stream: 0, ids_given: Rc::default() };
         let now = genops::ports::Clock::now(&host);
         vec![match ledger::inspect(&host, now, budget, key) {
             Ok(balance) => format!(

@@ -1,5 +1,8 @@
 //! The world as the core's ports.
 
+use std::cell::Cell;
+use std::rc::Rc;
+
 use genops::ports::{Clock, Expected, Ports, Properties, Random, Store, StoreError, Version};
 use genops::timestamp::Timestamp;
 
@@ -12,6 +15,8 @@ pub struct Host {
     pub world: SharedWorld,
     /// The stream whose attributes are asked for.
     pub stream: u32,
+    /// How many ids the root has given: they follow one another from the host's random bytes on.
+    pub ids_given: Rc<Cell<u128>>,
 }
 
 impl Host {
@@ -52,7 +57,7 @@ impl Random for Host {
     fn bits128(&self) -> Option<u128> {
         let mut bytes = [0; 16];
         random_bytes(&mut bytes);
-        Some(u128::from_le_bytes(bytes))
+        Some(u128::from_le_bytes(bytes) + self.ids_given.replace(self.ids_given.get() + 1))
     }
 }
 
