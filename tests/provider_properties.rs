@@ -191,6 +191,7 @@ fn a_reader_keeps_no_content() {
 fn what_the_fuzzer_found_stays_found() {
     for body in [
         &b"\t\0\0\0\x09\0\0\0\0\0H\x01\0\0\0\0\0"[..],
+        b"{\"choices\": [{\"delta\": {\"content\": \"ab\\jc\"}}]}",
         b"event: x\ndata{longer than any field name: {\"usage\":{}}\r\r\ndatax: {\r\n\r\n",
         b"[{\"candidates\": [{\"content\": {\"parts\"event: x\r\rdata: {\"\r\n",
     ] {

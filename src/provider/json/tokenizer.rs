@@ -88,9 +88,17 @@ impl Tokenizer {
     /// Takes the next bytes. Returns how many belong to the document: all of them, unless it ended.
     pub(crate) fn feed<S: Sink>(&mut self, chunk: &[u8], sink: &mut S) -> Result<usize, Malformed> {
         let mut rest = chunk;
+        let outcome = self.advance(chunk.len(), &mut rest, sink);
+        self.tell_length(sink);
+        let taken = chunk.len().saturating_sub(rest.len());
+        self.consumed = self.consumed.saturating_add(taken);
+        outcome.map(|()| taken)
+    }
+
+    fn advance<S: Sink>(&mut self, total: usize, rest: &mut &[u8], sink: &mut S) -> Result<(), Malformed> {
         while !rest.is_empty() && self.state != State::Done {
-            let at = self.consumed.saturating_add(chunk.len().saturating_sub(rest.len()));
-            rest = match self.state {
+            let at = self.consumed.saturating_add(total.saturating_sub(rest.len()));
+            *rest = match self.state {
                 State::Str => self.string(rest, at, sink),
                 State::Scalar => self.scalar(rest, at, sink)?,
                 State::Escape => self.escape(rest, at, sink)?,
@@ -98,10 +106,7 @@ impl Tokenizer {
                 _ => self.structure(rest, at, sink)?,
             };
         }
-        self.tell_length(sink);
-        let taken = chunk.len().saturating_sub(rest.len());
-        self.consumed = self.consumed.saturating_add(taken);
-        Ok(taken)
+        Ok(())
     }
 
     /// The input ended. A number at the top level ends with it; anything else unfinished is truncated.
