@@ -241,10 +241,7 @@ async fn while_the_collector_is_down_events_are_dropped_and_counted_and_traffic_
         }
         // Decision, reservation and reconciliation of each call: none arrived, so all were dropped, none twice.
         let expected = (3 * CALLS) as f64;
-        let counted = async || (stage.metric(DROPPED).await >= expected).then_some(());
-        let all = wait::until(wait::DEADLINE, counted).await;
-        assert!(all.is_some(), "{down:?}: {} of {expected} dropped", stage.metric(DROPPED).await);
-        assert_eq!(stage.metric(DROPPED).await, expected, "{down:?}");
+        stage.counts(DROPPED, expected).await;
         assert!(stage.otlp.logs().is_empty());
         // What happens after the collector is back is told.
         stage.otlp.set(Collector::Up);
@@ -278,8 +275,7 @@ async fn an_unknown_collector_cluster_costs_events_and_nothing_else() {
     config["telemetry"]["otlp"]["cluster"] = json!("nowhere");
     let stage = Stage::start(config).await;
     assert_eq!(usual(&stage.http1(), "search").await.status, 200);
-    let counted = async || (stage.metric(DROPPED).await == 3.0).then_some(());
-    assert!(wait::until(wait::DEADLINE, counted).await.is_some(), "{}", stage.metric(DROPPED).await);
+    stage.counts(DROPPED, 3.0).await;
 }
 
 #[tokio::test]

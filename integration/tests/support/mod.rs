@@ -108,6 +108,13 @@ impl Stage {
         self.envoy.stat("cluster.upstream.upstream_rq_total").await.unwrap_or(0)
     }
 
+    /// Waits until a counter of the filter is exactly `value`; counts reach Envoy with the filter's next tick.
+    pub(crate) async fn counts(&self, series: &str, value: f64) {
+        let counted = async || (self.metric(series).await == value).then_some(());
+        let reached = wait::until(wait::DEADLINE, counted).await;
+        assert!(reached.is_some(), "{series} is {}, expected {value}", self.metric(series).await);
+    }
+
     /// A counter of the filter, in Prometheus' spelling; 0 if it was never raised.
     pub(crate) async fn metric(&self, series: &str) -> f64 {
         self.envoy.prometheus(series).await.unwrap_or(0.0)
