@@ -61,7 +61,7 @@ lint: ## Check the format, and clippy's lints natively and for wasm32-wasip1
 	scripts/wasm-cargo clippy --lib --manifest-path integration/noop-filter/Cargo.toml -- -D warnings
 
 .PHONY: test
-test: build build-faults tools ## Run every test: native, documentation, compiled wasm, real Envoy
+test: build build-faults build-noop tools ## Run every test: native, documentation, compiled wasm, real Envoy
 	$(CARGO) $(TEST) --locked --workspace
 	$(CARGO) test --locked --workspace --doc
 
@@ -74,7 +74,7 @@ test-host: build ## Run the compiled wasm under an in-process host, through the 
 	$(CARGO) $(TEST) --locked --test journey_wasm
 
 .PHONY: test-envoy
-test-envoy: build build-faults tools ## Run the compiled wasm in real Envoy (integration/tests/envoy*)
+test-envoy: build build-faults build-noop tools ## Run the compiled wasm in real Envoy (integration/tests/envoy*)
 	$(CARGO) $(TEST) --locked --package genops-integration --test 'envoy*'
 
 .PHONY: check-wasm

@@ -140,18 +140,32 @@ pub struct AwuId(Box<str>);
 impl AwuId {
     /// As a span an AWU's identity is (trace id, span id).
     pub fn from_span(span: SpanContext) -> Self {
-        Self(format!("{:032x}-{:016x}", span.trace_id, span.span_id).into())
+        let mut id = hex(&span.trace_id.to_be_bytes());
+        id.push('-');
+        id.push_str(&hex(&span.span_id.to_be_bytes()));
+        Self(id.into())
     }
 
     /// Where nothing is traced: 128 random bits.
     pub fn from_random(bits: u128) -> Self {
-        Self(format!("{bits:032x}").into())
+        Self(hex(&bits.to_be_bytes()).into())
     }
 
     /// The id as headers and telemetry show it.
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// Lower-case hexadecimal; formatting a 128-bit number costs a call's worth of divisions.
+fn hex(bytes: &[u8]) -> String {
+    let digit = |nibble: u8| char::from_digit(nibble.into(), 16).unwrap_or('0');
+    let mut text = String::with_capacity(49);
+    for byte in bytes {
+        text.push(digit(byte >> 4));
+        text.push(digit(byte & 0x0f));
+    }
+    text
 }
 
 /// One AI Workload Unit: identity, attribution and operation, fixed from the moment it exists.

@@ -40,6 +40,8 @@ pub mod attribute {
     pub const TOKENS_TOTAL: &str = "genops.tokens.total";
     /// Ours: the AWU's opaque id (§2.2).
     pub const AWU_ID: &str = "genops.awu.id";
+    /// Ours: how many reservations an incomplete reconciliation of a budget stands for, all expired unsettled.
+    pub const EXPIRED_RESERVATIONS: &str = "genops.budget.expired_reservations";
     /// Ours: `false` when a reconciliation rests on the best known data instead of the provider's statement (§3.5).
     pub const RECONCILIATION_COMPLETE: &str = "genops.accounting.complete";
 }

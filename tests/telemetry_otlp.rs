@@ -69,7 +69,8 @@ fn an_event_arrives_with_its_name_its_time_its_span_and_its_types() {
         (attribute::RECONCILIATION_COMPLETE, Value::Bool(false)),
         (attribute::ACCOUNTING_UNIT, "USD".into()),
     ];
-    let event = Event { name: event::BUDGET_RECONCILIATION, at, awu: awu(Some(span), "søk"), attributes };
+    let event =
+        Event { name: event::BUDGET_RECONCILIATION, at, awu: Some(awu(Some(span), "søk")), attributes };
     let export = export("edge", &[event]);
 
     let resource = by_name(&export.resource_logs[0].resource.as_ref().unwrap().attributes);
@@ -106,7 +107,7 @@ fn outside_of_a_trace_an_event_has_no_ids_and_its_awu_has_one_of_its_own() {
     let event = Event {
         name: event::POLICY_EVALUATED,
         at: Timestamp::default(),
-        awu: awu(None, "search"),
+        awu: Some(awu(None, "search")),
         attributes: vec![],
     };
     let records = records(export("edge", &[event]));
@@ -164,7 +165,7 @@ proptest! {
             .map(|(at, values)| Event {
                 name: event::COST_CALCULATED,
                 at: Timestamp::from_nanos(at),
-                awu: awu.clone(),
+                awu: Some(awu.clone()),
                 attributes: NAMES.into_iter().zip(values).collect(),
             })
             .collect();

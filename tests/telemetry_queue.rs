@@ -38,7 +38,12 @@ fn queue(max_queue_bytes: usize) -> Queue {
 fn event(number: u64, bytes: usize) -> Event {
     let awu = Awu::new(None, || AwuId::from_random(1), Attribution::default(), Operation::Chat);
     let attributes = vec![("text", Value::text("x".repeat(bytes)))];
-    Event { name: event::POLICY_EVALUATED, at: Timestamp::from_nanos(number), awu: Rc::new(awu), attributes }
+    Event {
+        name: event::POLICY_EVALUATED,
+        at: Timestamp::from_nanos(number),
+        awu: Some(Rc::new(awu)),
+        attributes,
+    }
 }
 
 /// The numbers of the events in an export.

@@ -1,8 +1,11 @@
 //! Between a readable request and its way upstream: estimate, reserve everywhere or nowhere, decide once.
 
+use std::sync::Arc;
+
 use super::State;
 use super::effects::Effects;
 use super::execution::{Answer, Execution, Governing};
+use super::expiry;
 use super::refusal::{self, Ground};
 use super::request::Call;
 use crate::amount::Amount;
@@ -22,7 +25,7 @@ use crate::usage::Usage;
 
 /// What one budget is asked for.
 struct Demand<'c> {
-    budget: &'c std::sync::Arc<Budget>,
+    budget: &'c Arc<Budget>,
     key: String,
     amount: Amount,
 }
@@ -39,12 +42,17 @@ pub(super) fn admit(config: &Config, call: Call, facts: RequestFacts, ports: &dy
         demands.iter().map(|d| Claim { budget: d.budget, key: &d.key, amount: d.amount }).collect();
     let (reserved, failure, aside) = match ledger::reserve_all(ports, now, &claims) {
         Ok(reserved) => {
-            let aside = Aside::of(reserved.entries.iter().map(|entry| &entry.notices));
+            let noticed = reserved.entries.iter().filter(|entry| !entry.notices.is_empty());
+            let notices = noticed.map(|entry| (entry.reservation.budget().clone(), entry.notices.clone()));
+            let aside = Aside { notices: notices.collect(), stranded: 0 };
             let failure = warning_failure(&reserved, &demands);
             (reserved, failure, aside)
         }
         Err(refusal) => {
-            let mut aside = Aside::of(refusal.notices.iter().map(|(_, notices)| notices));
+            let budget = |claim: usize| demands.get(claim).map(|demand| demand.budget.clone());
+            let notices = refusal.notices.into_iter();
+            let notices = notices.filter_map(|(claim, notices)| Some((budget(claim)?, notices)));
+            let mut aside = Aside { notices: notices.collect(), stranded: 0 };
             for reservation in refusal.stranded {
                 // A second try; what cannot be voided now expires.
                 let voided = ledger::void(ports, now, reservation);
@@ -59,10 +67,11 @@ pub(super) fn admit(config: &Config, call: Call, facts: RequestFacts, ports: &dy
                         key: demand.key.clone(),
                         asked: demand.amount,
                     };
-                    return aside.count(refusal::refuse(&call, config, ground, now));
+                    return aside.report(config, now, refusal::refuse(&call, config, ground, now));
                 }
                 (Cause::Failed(error), _) if config.failure.ledger_unavailable == FailMode::Refuse => {
-                    return aside.count(refusal::refuse(&call, config, Ground::Ledger(error), now));
+                    let refused = refusal::refuse(&call, config, Ground::Ledger(error), now);
+                    return aside.report(config, now, refused);
                 }
                 (Cause::Failed(error), _) => (Reserved::default(), Some(error), aside),
                 // A claim that was never made; the ledger's contract excludes it.
@@ -71,27 +80,31 @@ pub(super) fn admit(config: &Config, call: Call, facts: RequestFacts, ports: &dy
         }
     };
     let decision = decide(&reserved, failure, unpriced);
-    aside.count(execute(config, call, facts, estimate, reserved, decision, now))
+    aside.report(config, now, execute(config, call, facts, estimate, reserved, decision, now))
 }
 
-/// What the ledger told besides its answer. It tells it once, so it is counted whatever comes of this call.
-#[derive(Clone, Copy)]
+/// What the ledger told besides its answer. It tells it once, so it is reported whatever comes of this call.
+#[derive(Default)]
 struct Aside {
-    /// Reservations of others that were found expired.
-    expired: u64,
+    /// What each budget's account was found in.
+    notices: Vec<(Arc<Budget>, Notices)>,
     /// Reservations of this call that could not be given back.
     stranded: u64,
 }
 
 impl Aside {
-    fn of<'n>(notices: impl Iterator<Item = &'n Notices>) -> Self {
-        let add = |sum: u64, notices: &Notices| sum.saturating_add(notices.expired.reservations.into());
-        Self { expired: notices.fold(0, add), stranded: 0 }
-    }
-
-    fn count(self, (state, mut effects): (State, Effects)) -> (State, Effects) {
-        let counts = [(Metric::Expired, self.expired), (Metric::SettlementFailure, self.stranded)];
-        effects.counts.extend(counts.into_iter().filter(|(_, by)| *by > 0));
+    fn report(
+        self,
+        config: &Config,
+        now: Timestamp,
+        (state, mut effects): (State, Effects),
+    ) -> (State, Effects) {
+        for (budget, notices) in &self.notices {
+            expiry::report(&mut effects, config, budget, notices, now);
+        }
+        if self.stranded > 0 {
+            effects.counts.push((Metric::SettlementFailure, self.stranded));
+        }
         (state, effects)
     }
 }
@@ -169,7 +182,7 @@ fn execute(
     }
     if config.telemetry.otlp.is_some() {
         let mut emit = |name, attributes| {
-            effects.events.push(event::Event { name, at: now, awu: awu.clone(), attributes });
+            effects.events.push(event::Event { name, at: now, awu: Some(awu.clone()), attributes });
         };
         emit(crate::semconv::event::POLICY_EVALUATED, event::decision(decision, None));
         for entry in &reserved.entries {

@@ -10,6 +10,7 @@
 mod admission;
 mod effects;
 mod execution;
+mod expiry;
 mod names;
 mod refusal;
 mod request;
@@ -136,7 +137,7 @@ impl Exchange {
                 (State::Finished, Effects::default())
             }
             (State::Executing(execution), event) => execution.step(&self.config, event, ports),
-            (State::Settling(unsettled), Event::Done) => settlement::again(unsettled, ports),
+            (State::Settling(unsettled), Event::Done) => settlement::again(&self.config, unsettled, ports),
             (State::Ungoverned, Event::ResponseHeaders { headers, .. }) => {
                 let effects = Effects { response_headers: names::clean(headers), ..Effects::default() };
                 (State::Finished, effects)

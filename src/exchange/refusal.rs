@@ -155,7 +155,7 @@ pub(super) fn refuse(call: &Call, config: &Config, ground: Ground, now: Timestam
         effects.attributes.clone_from(&attributes);
     }
     if config.telemetry.otlp.is_some() {
-        let awu = call.awu.clone();
+        let awu = Some(call.awu.clone());
         effects.events.push(Event { name: event_name::POLICY_EVALUATED, at: now, awu, attributes });
     }
     effects.flow = Flow::Reply(Box::new(reply(call, &ground, decision, &message, now)));

@@ -3,6 +3,7 @@
 use super::State;
 use super::effects::Effects;
 use super::execution::{Execution, Governing, remaining};
+use super::expiry;
 use crate::amount::{Amount, Unit};
 use crate::config::Config;
 use crate::cost;
@@ -10,7 +11,7 @@ use crate::ledger::{self, Balance, Reservation, Settlement};
 use crate::ports::Ports;
 use crate::reconciliation::Reconciliation;
 use crate::semconv::{attribute, event};
-use crate::telemetry::event::Event;
+use crate::telemetry::event::{self as said, Event};
 use crate::telemetry::metric::Metric;
 use crate::telemetry::{Attribute, Value};
 use crate::timestamp::Timestamp;
@@ -49,7 +50,7 @@ pub(super) fn settle(
         let actual = actual(config, &execution, &reservation, &consumed);
         let budget = reservation.budget().clone();
         let reserved = reservation.amount();
-        let settlement = resolve(reservation, actual, now, ports, &mut effects, &mut unsettled);
+        let settlement = resolve(config, reservation, actual, now, ports, &mut effects, &mut unsettled);
         let balance = settlement.as_ref().and_then(|settlement| settlement.balance);
         let governs =
             execution.governing.as_ref().is_some_and(|governing| governing.budget.name == budget.name);
@@ -57,11 +58,13 @@ pub(super) fn settle(
             governing.balance = balance;
         }
         let Some(actual) = actual else { continue };
-        let completeness = completeness(&consumed);
+        // What the ledger did not take yet may still expire: that is no complete reconciliation.
+        let completeness =
+            if settlement.is_some() { completeness(&consumed) } else { Completeness::Incomplete };
         let reconciliation = Reconciliation { unit: budget.unit, reserved, actual, completeness };
         if config.telemetry.otlp.is_some() {
             let attributes = reconciled(&reconciliation, &budget.name, balance);
-            let awu = execution.awu.clone();
+            let awu = Some(execution.awu.clone());
             effects.events.push(Event { name: event::BUDGET_RECONCILIATION, at: now, awu, attributes });
         }
     }
@@ -77,11 +80,11 @@ pub(super) fn settle(
 }
 
 /// Tries once more what could not be settled; what fails again expires.
-pub(super) fn again(unsettled: Vec<Unsettled>, ports: &dyn Ports) -> (State, Effects) {
+pub(super) fn again(config: &Config, unsettled: Vec<Unsettled>, ports: &dyn Ports) -> (State, Effects) {
     let mut effects = Effects::default();
     let mut failed = Vec::new();
     for Unsettled { reservation, actual } in unsettled {
-        resolve(reservation, actual, ports.now(), ports, &mut effects, &mut failed);
+        resolve(config, reservation, actual, ports.now(), ports, &mut effects, &mut failed);
     }
     for Unsettled { reservation, .. } in failed {
         log::error!(
@@ -94,6 +97,7 @@ pub(super) fn again(unsettled: Vec<Unsettled>, ports: &dyn Ports) -> (State, Eff
 }
 
 fn resolve(
+    config: &Config,
     reservation: Reservation,
     actual: Option<Amount>,
     now: Timestamp,
@@ -101,21 +105,19 @@ fn resolve(
     effects: &mut Effects,
     unsettled: &mut Vec<Unsettled>,
 ) -> Option<Settlement> {
+    let budget = reservation.budget().clone();
     let settled = match actual {
         Some(actual) => ledger::post(ports, now, reservation, actual),
         None => ledger::void(ports, now, reservation),
     };
     match settled {
         Ok(settlement) => {
-            let expired = u64::from(settlement.notices.expired.reservations);
-            if expired > 0 {
-                effects.counts.push((Metric::Expired, expired));
-            }
+            expiry::report(effects, config, &budget, &settlement.notices, now);
             Some(settlement)
         }
         Err(failed) => {
             let ledger::Unsettled { error, reservation } = *failed;
-            log::warn!("genops: budget {} not settled yet: {error:?}", reservation.budget().name);
+            log::warn!("genops: budget {} not settled yet: {error:?}", budget.name);
             unsettled.push(Unsettled { reservation, actual });
             None
         }
@@ -167,7 +169,12 @@ pub(super) fn publish(effects: &mut Effects, config: &Config, execution: &mut Ex
         let completeness = completeness(&consumed);
         match actual {
             Some(actual) => {
-                effects.attributes.extend(outcome(&Reconciliation { unit, reserved, actual, completeness }));
+                effects.attributes.extend(said::outcome(&Reconciliation {
+                    unit,
+                    reserved,
+                    actual,
+                    completeness,
+                }));
             }
             // Never executed: there is no actual (§7.1), and empty text takes an attribute off the span.
             None => {
@@ -182,29 +189,9 @@ pub(super) fn publish(effects: &mut Effects, config: &Config, execution: &mut Ex
     }
 }
 
-/// What the span and the event say of a reconciliation beside what the reservation said.
-fn outcome(reconciliation: &Reconciliation) -> [Attribute; 3] {
-    [
-        (
-            attribute::ACCOUNTING_ACTUAL,
-            Value::Double(reconciliation.actual.to_telemetry(reconciliation.unit)),
-        ),
-        (attribute::RECONCILIATION_DELTA, Value::Double(reconciliation.delta())),
-        (
-            attribute::RECONCILIATION_COMPLETE,
-            Value::Bool(reconciliation.completeness == Completeness::Complete),
-        ),
-    ]
-}
-
 fn reconciled(reconciliation: &Reconciliation, budget: &str, balance: Option<Balance>) -> Vec<Attribute> {
     let unit = reconciliation.unit;
-    let mut attributes = Vec::with_capacity(8);
-    attributes.extend(outcome(reconciliation));
-    attributes
-        .push((attribute::ACCOUNTING_RESERVED, Value::Double(reconciliation.reserved.to_telemetry(unit))));
-    attributes.push((attribute::ACCOUNTING_UNIT, Value::text(unit.as_str())));
-    attributes.push((attribute::BUDGET_NAME, Value::text(budget)));
+    let mut attributes = said::reconciliation(reconciliation, budget);
     if let Some(balance) = balance {
         attributes.push((attribute::BUDGET_CONSUMED, Value::Double(balance.consumed.to_telemetry(unit))));
         attributes.push((attribute::BUDGET_REMAINING, Value::Double(remaining(&balance, unit))));
@@ -254,7 +241,7 @@ fn emit_cost(
     effects.events.push(Event {
         name: event::COST_CALCULATED,
         at: now,
-        awu: execution.awu.clone(),
+        awu: Some(execution.awu.clone()),
         attributes,
     });
 }

@@ -7,8 +7,10 @@ use std::rc::Rc;
 use super::{Attribute, Value};
 use crate::awu::Awu;
 use crate::decision::Decision;
+use crate::reconciliation::Reconciliation;
 use crate::semconv::{SPEC_VERSION, attribute};
 use crate::timestamp::Timestamp;
+use crate::usage::Completeness;
 
 /// One event of one AWU.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,8 +19,8 @@ pub struct Event {
     pub name: &'static str,
     /// When it happened.
     pub at: Timestamp,
-    /// Whose event it is.
-    pub awu: Rc<Awu>,
+    /// Whose event it is; nobody's for what was found out about AWUs that are gone.
+    pub awu: Option<Rc<Awu>>,
     /// What the event itself says, beside the AWU's attributes.
     pub attributes: Vec<Attribute>,
 }
@@ -47,6 +49,28 @@ pub fn decision(decision: Decision, reason: Option<String>) -> Vec<Attribute> {
     attributes
         .extend(decision.reason_code().map(|code| (attribute::POLICY_REASON_CODE, code.as_str().into())));
     attributes.extend(reason.map(|reason| (attribute::POLICY_REASON, Value::text(reason))));
+    attributes
+}
+
+/// What the span and the event say of a reconciliation beside what the reservation said.
+pub fn outcome(reconciliation: &Reconciliation) -> [Attribute; 3] {
+    let actual = reconciliation.actual.to_telemetry(reconciliation.unit);
+    let complete = reconciliation.completeness == Completeness::Complete;
+    [
+        (attribute::ACCOUNTING_ACTUAL, Value::Double(actual)),
+        (attribute::RECONCILIATION_DELTA, Value::Double(reconciliation.delta())),
+        (attribute::RECONCILIATION_COMPLETE, Value::Bool(complete)),
+    ]
+}
+
+/// What `genops.budget.reconciliation` says (§7.2).
+pub fn reconciliation(reconciliation: &Reconciliation, budget: &str) -> Vec<Attribute> {
+    let reserved = reconciliation.reserved.to_telemetry(reconciliation.unit);
+    let mut attributes = Vec::with_capacity(8);
+    attributes.extend(outcome(reconciliation));
+    attributes.push((attribute::ACCOUNTING_RESERVED, Value::Double(reserved)));
+    attributes.push((attribute::ACCOUNTING_UNIT, Value::text(reconciliation.unit.as_str())));
+    attributes.push((attribute::BUDGET_NAME, Value::text(budget)));
     attributes
 }
 

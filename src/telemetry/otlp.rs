@@ -16,13 +16,13 @@ pub fn encode_record(event: &Event, records: &mut Vec<u8>) {
     let mut record = Message::default();
     record.fixed64(1, event.at.as_nanos());
     record.varint(2, SEVERITY_INFO);
-    for (name, text) in awu_attributes(&event.awu) {
+    for (name, text) in event.awu.iter().flat_map(|awu| awu_attributes(awu)) {
         record.message(6, |attribute| text_attribute(attribute, name, text));
     }
     for (name, value) in &event.attributes {
         record.message(6, |attribute| typed_attribute(attribute, name, value));
     }
-    if let Some(SpanContext { trace_id, span_id }) = event.awu.span() {
+    if let Some(SpanContext { trace_id, span_id }) = event.awu.as_ref().and_then(|awu| awu.span()) {
         record.bytes(9, &trace_id.to_be_bytes());
         record.bytes(10, &span_id.to_be_bytes());
     }

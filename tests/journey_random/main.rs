@@ -95,7 +95,9 @@ fn budget_of(event: &Told) -> &str {
 
 /// What must hold of all that one exchange said.
 fn hold(all: &[Effects]) {
-    let events: Vec<&Told> = all.iter().flat_map(|effects| &effects.events).collect();
+    // What was found out about calls that are gone is nobody's, and proves nothing about this one.
+    let own = |event: &&Told| event.awu.is_some();
+    let events: Vec<&Told> = all.iter().flat_map(|effects| &effects.events).filter(own).collect();
     let named = |name: &str| events.iter().copied().filter(|event| event.name == name).collect::<Vec<_>>();
     let (evaluated, reserved, reconciled) = (
         named(event::POLICY_EVALUATED),
