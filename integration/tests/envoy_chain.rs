@@ -32,7 +32,7 @@ async fn the_filter_is_told_the_identity_of_the_exported_span_and_forgeries_are_
 #[tokio::test]
 async fn a_filter_that_cannot_be_loaded_is_rejected_live_and_fatal_at_the_start() {
     let simulator = Simulator::start().await;
-    let Some(options) = governed_by_nothing(Options::new(simulator.addr())) else { return };
+    let options = governed_by_nothing(Options::new(simulator.addr()));
     let mut live = LiveListener::new(&options);
     let envoy = EnvoyProcess::start(&live.bootstrap(&options)).await;
     let broken_wasm = envoy.folder().join("broken.wasm");
