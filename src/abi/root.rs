@@ -60,6 +60,14 @@ impl Root {
 }
 
 impl Context for Root {
+    fn on_done(&mut self) -> bool {
+        // No tick comes after this one.
+        if let Some(shared) = &self.shared {
+            shared.outlets.flush_counts();
+        }
+        true
+    }
+
     fn on_http_call_response(&mut self, token: u32, _headers: usize, _body: usize, _trailers: usize) {
         let status = raw::with_headers(raw::Map::HttpCallResponse, |headers| {
             headers.unique(":status").and_then(|status| status.parse().ok())

@@ -84,7 +84,6 @@ pub(super) fn admit(config: &Config, call: Call, facts: RequestFacts, ports: &dy
 }
 
 /// What the ledger told besides its answer. It tells it once, so it is reported whatever comes of this call.
-#[derive(Default)]
 struct Aside {
     /// What each budget's account was found in.
     notices: Vec<(Arc<Budget>, Notices)>,

@@ -223,12 +223,11 @@ impl Execution {
         edits.push(HeaderEdit::Set(names::AWU_ID, self.awu.id().as_str().to_owned()));
         if let Some(governing) = &self.governing {
             let unit = governing.unit();
-            let left = Amount::new(u64::try_from(governing.balance.remaining().max(0)).unwrap_or(u64::MAX));
             edits.extend([
                 HeaderEdit::Set(names::RESERVED, Display(governing.amount, unit).to_string()),
                 HeaderEdit::Set(names::UNIT, unit.as_str().to_owned()),
                 HeaderEdit::Set(names::BUDGET_NAME, governing.budget.name.as_ref().to_owned()),
-                HeaderEdit::Set(names::BUDGET_REMAINING, Display(left, unit).to_string()),
+                HeaderEdit::Set(names::BUDGET_REMAINING, Display(governing.balance.left(), unit).to_string()),
             ]);
         }
         edits

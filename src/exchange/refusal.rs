@@ -17,9 +17,7 @@ use crate::attribution::Missing;
 use crate::budget::Budget;
 use crate::config::Config;
 use crate::decision::Decision;
-
 use crate::ledger::{Balance, LedgerError, Shortage};
-
 use crate::provider::RefusalKind;
 use crate::semconv::{ReasonCode, attribute, event as event_name};
 use crate::telemetry::event::{self, Event};
@@ -80,7 +78,7 @@ impl Ground {
             Self::Short { balance, budget, key, asked, .. } => short(balance, budget, key, *asked, now),
             Self::Ledger(error) => {
                 format!(
-                    "GenOps: the budget ledger cannot answer ({error:?}); this is not about quota. Try again later."
+                    "GenOps: the budget ledger cannot answer ({error}); this is not about quota. Try again later."
                 )
             }
         }
@@ -121,7 +119,6 @@ impl Ground {
 
 fn short(balance: &Balance, budget: &Budget, key: &str, asked: Amount, now: Timestamp) -> String {
     let unit = budget.unit;
-    let left = Amount::new(u64::try_from(balance.remaining().max(0)).unwrap_or(u64::MAX));
     let mut message = format!("GenOps: budget {:?}", budget.name);
     // Writing to a string cannot fail.
     if !key.is_empty() {
@@ -130,7 +127,7 @@ fn short(balance: &Balance, budget: &Budget, key: &str, asked: Amount, now: Time
     let _ = write!(
         message,
         " has {} of {} {} left; this call reserves {}.",
-        Display(left, unit),
+        Display(balance.left(), unit),
         Display(balance.allocated, unit),
         unit.as_str(),
         Display(asked, unit),
@@ -168,9 +165,8 @@ fn reply(call: &Call, ground: &Ground, decision: Decision, message: &str, now: T
     let mut headers = own_headers(decision);
     headers.push((names::AWU_ID, call.awu.id().as_str().to_owned()));
     if let Ground::Short { balance, budget, .. } = ground {
-        let left = Amount::new(u64::try_from(balance.remaining().max(0)).unwrap_or(u64::MAX));
         headers.push((names::BUDGET_NAME, budget.name.as_ref().to_owned()));
-        headers.push((names::BUDGET_REMAINING, Display(left, budget.unit).to_string()));
+        headers.push((names::BUDGET_REMAINING, Display(balance.left(), budget.unit).to_string()));
         headers.push((names::UNIT, budget.unit.as_str().to_owned()));
     }
     headers.push(("content-type", body.content_type.to_owned()));

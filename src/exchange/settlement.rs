@@ -47,9 +47,9 @@ pub(super) fn settle(
     let mut unsettled = Vec::new();
     let reserved_any = !execution.reservations.is_empty();
     for reservation in std::mem::take(&mut execution.reservations) {
-        let actual = actual(config, &execution, &reservation, &consumed);
         let budget = reservation.budget().clone();
         let reserved = reservation.amount();
+        let actual = actual(config, &execution, budget.unit, reserved, &consumed);
         let settlement = resolve(config, reservation, actual, now, ports, &mut effects, &mut unsettled);
         let balance = settlement.as_ref().and_then(|settlement| settlement.balance);
         let governs =
@@ -117,28 +117,28 @@ fn resolve(
         }
         Err(failed) => {
             let ledger::Unsettled { error, reservation } = *failed;
-            log::warn!("genops: budget {} not settled yet: {error:?}", budget.name);
+            log::warn!("genops: budget {} not settled yet: {error}", budget.name);
             unsettled.push(Unsettled { reservation, actual });
             None
         }
     }
 }
 
-/// What to post on one budget; `None` voids.
+/// What to post for a reservation of so much in `unit`; `None` voids it.
 fn actual(
     config: &Config,
     execution: &Execution,
-    reservation: &Reservation,
+    unit: Unit,
+    reserved: Amount,
     consumed: &Consumed,
 ) -> Option<Amount> {
     match consumed {
         Consumed::Nothing => None,
-        Consumed::Assumed => Some(reservation.amount()),
+        Consumed::Assumed => Some(reserved),
         Consumed::Used(usage, _) => {
-            let unit = reservation.budget().unit;
             let amount = cost::in_unit(usage, unit, &config.prices, execution.model.as_deref());
             // Priced when it was reserved, so a price is there; without one what was reserved stands.
-            Some(amount.unwrap_or_else(|cost::Unpriced| reservation.amount()))
+            Some(amount.unwrap_or(reserved))
         }
     }
 }
@@ -158,16 +158,8 @@ pub(super) fn publish(effects: &mut Effects, config: &Config, execution: &mut Ex
     if let Some(governing) = &execution.governing {
         let unit = governing.unit();
         let reserved = governing.amount;
-        let actual = match &consumed {
-            Consumed::Nothing => None,
-            Consumed::Assumed => Some(reserved),
-            Consumed::Used(usage, _) => {
-                let priced = cost::in_unit(usage, unit, &config.prices, execution.model.as_deref());
-                Some(priced.unwrap_or(reserved))
-            }
-        };
         let completeness = completeness(&consumed);
-        match actual {
+        match actual(config, execution, unit, reserved, &consumed) {
             Some(actual) => {
                 effects.attributes.extend(said::outcome(&Reconciliation {
                     unit,

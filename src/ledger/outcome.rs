@@ -1,5 +1,6 @@
 //! What the ledger answers: balances, reservations, refusals and settlements, as plain values.
 
+use std::fmt;
 use std::sync::Arc;
 
 use crate::amount::Amount;
@@ -41,6 +42,11 @@ impl Balance {
         i128::from(self.allocated.get())
             .saturating_sub(i128::from(self.consumed.get()))
             .saturating_sub(i128::from(self.pending.get()))
+    }
+
+    /// What a further claim could still have: nothing when in debt.
+    pub fn left(&self) -> Amount {
+        self.allocated.minus(self.consumed).minus(self.pending)
     }
 }
 
@@ -205,4 +211,16 @@ pub enum LedgerError {
     Full,
     /// The key is longer than [`super::MAX_KEY_BYTES`].
     KeyTooLong,
+}
+
+impl fmt::Display for LedgerError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Contended => f.write_str("other workers came first each time"),
+            Self::Unavailable(status) => write!(f, "the shared store failed with host status {status}"),
+            Self::Corrupt => f.write_str("a stored record cannot be read"),
+            Self::Full => f.write_str("there is no room for another account or reservation"),
+            Self::KeyTooLong => f.write_str("the attribution is too long for an account"),
+        }
+    }
 }
