@@ -24,6 +24,7 @@ pub mod attribute {
     pub const RECONCILIATION_DELTA: &str = "genops.accounting.reconciliation_delta";
     pub const POLICY_RESULT: &str = "genops.policy.result";
     pub const POLICY_REASON_CODE: &str = "genops.policy.reason_code";
+    pub const POLICY_NAME: &str = "genops.policy.name";
     pub const POLICY_REASON: &str = "genops.policy.reason";
     pub const SPEC_VERSION: &str = "genops.spec.version";
     pub const BUDGET_NAME: &str = "genops.budget.name";
@@ -40,6 +41,10 @@ pub mod attribute {
     pub const TOKENS_TOTAL: &str = "genops.tokens.total";
     /// Ours: the AWU's opaque id (§2.2).
     pub const AWU_ID: &str = "genops.awu.id";
+    /// Ours: every warning, as `CODE:name` separated by commas; the first is the decision's reason.
+    pub const POLICY_WARNINGS: &str = "genops.policy.warnings";
+    /// Ours: what shadows would have refused, as `CODE:name` separated by commas.
+    pub const POLICY_SHADOW: &str = "genops.policy.shadow";
     /// Ours: how many reservations an incomplete reconciliation of a budget stands for, all expired unsettled.
     pub const EXPIRED_RESERVATIONS: &str = "genops.budget.expired_reservations";
     /// Ours: `false` when a reconciliation rests on the best known data instead of the provider's statement (§3.5).

@@ -103,7 +103,7 @@ pub(super) fn reply(reply: &LocalReply) {
     complain(
         "reply",
         reply.status,
-        raw::send_local_response(reply.status, reply.details, &headers, &reply.body),
+        raw::send_local_response(reply.status, &reply.details, &headers, &reply.body),
     );
 }
 

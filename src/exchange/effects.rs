@@ -61,7 +61,7 @@ pub struct LocalReply {
     /// The HTTP status.
     pub status: u16,
     /// For `%RESPONSE_CODE_DETAILS%` in access logs; Envoy turns blanks into `_`.
-    pub details: &'static str,
+    pub details: String,
     /// Headers beside the status.
     pub headers: Vec<(&'static str, String)>,
     /// The body, in the caller's own dialect.

@@ -11,9 +11,12 @@ mod admission;
 mod effects;
 mod execution;
 mod expiry;
+mod findings;
+mod ground;
 mod names;
 mod refusal;
 mod request;
+mod reservation;
 mod settlement;
 
 use std::rc::Rc;

@@ -5,8 +5,9 @@ use std::rc::Rc;
 use super::State;
 use super::admission;
 use super::effects::{Effects, Flow, HeaderEdit};
+use super::ground::Ground;
 use super::names;
-use super::refusal::{self, Ground};
+use super::refusal;
 use crate::attribution;
 use crate::awu::{Awu, AwuId, SpanContext};
 use crate::config::{Config, FailMode};
@@ -57,7 +58,7 @@ pub(super) fn begin(
         edits: narrow_encoding(headers, edits),
     };
     if let Some(missing) = resolved.missing {
-        return refusal::refuse(&call, config, Ground::AttributionMissing(missing), ports.now());
+        return refusal::refuse_early(&call, config, Ground::attribution_missing(&missing), ports.now());
     }
     if encoded(headers) {
         return unreadable(config, call, "its body has a content-encoding", ports);
@@ -98,9 +99,7 @@ fn recognise(headers: Headers<'_>) -> Option<Endpoint> {
 
 fn unreadable(config: &Config, call: Call, problem: &str, ports: &dyn Ports) -> (State, Effects) {
     match config.failure.unreadable_request {
-        FailMode::Refuse => {
-            refusal::refuse(&call, config, Ground::Unreadable(problem.to_owned()), ports.now())
-        }
+        FailMode::Refuse => refusal::refuse_early(&call, config, Ground::unreadable(problem), ports.now()),
         FailMode::Pass => pass(call.edits),
     }
 }

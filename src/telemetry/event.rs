@@ -42,12 +42,13 @@ pub fn span_attributes(awu: &Awu) -> impl Iterator<Item = (&'static str, &str)> 
     awu_attributes(awu).filter(move |(name, _)| !(identified_by_span && *name == attribute::AWU_ID))
 }
 
-/// What `genops.policy.evaluated` says (§4.2), with a sentence for people where there is one.
-pub fn decision(decision: Decision, reason: Option<String>) -> Vec<Attribute> {
-    let mut attributes: Vec<Attribute> = Vec::with_capacity(3);
+/// What `genops.policy.evaluated` says (§4.2): also who gave the reason, and a sentence for people, where there are any.
+pub fn decision(decision: Decision, by: Option<&str>, reason: Option<&str>) -> Vec<Attribute> {
+    let mut attributes: Vec<Attribute> = Vec::with_capacity(4);
     attributes.push((attribute::POLICY_RESULT, decision.result().as_str().into()));
     attributes
         .extend(decision.reason_code().map(|code| (attribute::POLICY_REASON_CODE, code.as_str().into())));
+    attributes.extend(by.map(|name| (attribute::POLICY_NAME, Value::text(name))));
     attributes.extend(reason.map(|reason| (attribute::POLICY_REASON, Value::text(reason))));
     attributes
 }

@@ -3,6 +3,7 @@
 //! A label set is a small closed set by construction: results, reason codes, outcomes. Never a client's string.
 
 use crate::decision::Decision;
+use crate::semconv::ReasonCode;
 use crate::usage::Completeness;
 
 /// One counter to raise by one, or by a figure.
@@ -10,6 +11,8 @@ use crate::usage::Completeness;
 pub enum Metric {
     /// `genops_policy_evaluations_total{result,reason_code}`.
     PolicyEvaluation(Decision),
+    /// `genops_shadow_refusals_total{reason_code}`: what a budget, limit or policy in shadow mode would have refused.
+    ShadowRefusal(ReasonCode),
     /// `genops_reconciliations_total{complete}`.
     Reconciliation(Completeness),
     /// `genops_reservations_voided_total`: reserved, never executed.
@@ -38,6 +41,9 @@ impl Metric {
                 let reason = decision.reason_code().map(|code| label("reason_code", code.as_str()));
                 format!("genops_policy_evaluations_total{result}{}", reason.unwrap_or_default())
             }
+            Self::ShadowRefusal(code) => {
+                format!("genops_shadow_refusals_total{}", label("reason_code", code.as_str()))
+            }
             Self::Reconciliation(completeness) => {
                 let complete = if completeness == Completeness::Complete { "true" } else { "false" };
                 format!("genops_reconciliations_total{}", label("complete", complete))
@@ -60,7 +66,6 @@ fn label(name: &str, value: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::semconv::ReasonCode;
 
     /// Every metric there is.
     fn all() -> Vec<Metric> {
@@ -69,6 +74,7 @@ mod tests {
             .flat_map(|code| [Decision::Blocked(code), Decision::Warning(code), Decision::RateLimited(code)]);
         let mut all: Vec<Metric> =
             decisions.chain([Decision::Allowed]).map(Metric::PolicyEvaluation).collect();
+        all.extend(ReasonCode::ALL.map(Metric::ShadowRefusal));
         all.extend([Completeness::Complete, Completeness::Incomplete].map(Metric::Reconciliation));
         all.extend([Metric::Voided, Metric::SettlementFailure, Metric::Expired, Metric::Ungoverned]);
         all.extend([Metric::EventsDropped, Metric::InputTokens, Metric::OutputTokens]);

@@ -82,7 +82,7 @@ fn every_list_of_span_attributes_is_complete() {
                 assert_eq!(tag["value"], format!("%FILTER_STATE(wasm.{name}:PLAIN)%"), "{path}");
                 name.to_owned()
             });
-            assert_eq!(names.collect::<BTreeSet<_>>(), all, "{path}");
+            assert_eq!(names.collect::<BTreeSet<_>>(), all, "{path}: scripts/list-span-attributes mends it");
             seen += 1;
         }
         for object in with_key(&document, "customTags") {

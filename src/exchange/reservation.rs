@@ -1,0 +1,209 @@
+//! The last stage of an admission: every budget that applies is reserved, or none.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use super::admission::Admission;
+use super::execution::{Governing, remaining};
+use super::ground::Ground;
+use super::names;
+use crate::amount::{Amount, Display};
+use crate::budget::{Budget, Enforcement};
+use crate::config::FailMode;
+use crate::cost;
+use crate::ledger::{self, Balance, Cause, Claim, Entry, LedgerError, Reserved, Shortage};
+use crate::provider::RefusalKind;
+use crate::semconv::{ReasonCode, attribute};
+use crate::telemetry::{Attribute, Value};
+use crate::timestamp::Timestamp;
+
+/// What one budget is asked for.
+struct Demand<'c> {
+    budget: &'c Arc<Budget>,
+    key: String,
+    amount: Amount,
+}
+
+/// Reserves everywhere, or nowhere.
+///
+/// # Errors
+/// The ground of the budget that refuses, or what a failing ledger means by configuration.
+pub(super) fn reserve(admission: &mut Admission<'_>) -> Result<Vec<Entry>, Ground> {
+    let (demands, unpriced) = demands(admission);
+    let unpriced = unpriced.then(|| Ground::unpriced(admission.facts.model.as_deref()));
+    if let Some(ground) = unpriced {
+        let mode = enforcement(admission.config.failure.unpriced_model);
+        admission.findings.meet(mode, ground)?;
+    }
+    let reserved = ask(admission, &demands)?;
+    for entry in &reserved.entries {
+        admission.notice(entry.reservation.budget(), &entry.notices);
+        if let (Some(shortage), Some(demand)) = (entry.shortage, demands.get(entry.claim)) {
+            let ground = short(shortage, &entry.balance, demand, admission.now);
+            admission.findings.meet(demand.budget.enforcement, ground)?;
+        }
+    }
+    Ok(reserved.entries)
+}
+
+fn ask(admission: &mut Admission<'_>, demands: &[Demand<'_>]) -> Result<Reserved, Ground> {
+    let (ports, now) = (admission.ports, admission.now);
+    let claims: Vec<Claim<'_>> =
+        demands.iter().map(|d| Claim { budget: d.budget, key: &d.key, amount: d.amount }).collect();
+    let refusal = match ledger::reserve_all(ports, now, &claims) {
+        Ok(reserved) => {
+            if let Some(error) = warning_failure(&reserved, demands) {
+                admission.findings.meet(Enforcement::Warn, Ground::ledger(error))?;
+            }
+            return Ok(reserved);
+        }
+        Err(refusal) => refusal,
+    };
+    for (claim, notices) in &refusal.notices {
+        if let Some(demand) = demands.get(*claim) {
+            admission.notice(demand.budget, notices);
+        }
+    }
+    for reservation in refusal.stranded {
+        // A second try; what cannot be voided now expires.
+        if ledger::void(ports, now, reservation).is_err() {
+            admission.stranded = admission.stranded.saturating_add(1);
+        }
+    }
+    match (refusal.cause, demands.get(refusal.claim)) {
+        (Cause::Short(shortage, balance), Some(demand)) => Err(short(shortage, &balance, demand, now)),
+        (Cause::Failed(error), _) => {
+            let mode = enforcement(admission.config.failure.ledger_unavailable);
+            admission.findings.meet(mode, Ground::ledger(error))?;
+            Ok(Reserved::default())
+        }
+        // A claim that was never made; the ledger's contract excludes it.
+        (Cause::Short(..), None) => Err(Ground::ledger(LedgerError::Corrupt)),
+    }
+}
+
+/// What a fail mode does with its ground: passing is worth a warning.
+pub(super) const fn enforcement(mode: FailMode) -> Enforcement {
+    match mode {
+        FailMode::Refuse => Enforcement::Enforce,
+        FailMode::Pass => Enforcement::Warn,
+    }
+}
+
+/// Why a budget that warns could not be asked; that is worth its warning. A shadow has none to give.
+fn warning_failure(reserved: &Reserved, demands: &[Demand<'_>]) -> Option<LedgerError> {
+    let warns = |claim: usize| demands.get(claim).is_some_and(|d| d.budget.enforcement == Enforcement::Warn);
+    reserved.failed.iter().find(|(claim, _)| warns(*claim)).map(|(_, error)| *error)
+}
+
+/// The amounts that apply to this call, and whether a money budget had to be left out for want of a price.
+fn demands<'c>(admission: &Admission<'c>) -> (Vec<Demand<'c>>, bool) {
+    let config = admission.config;
+    let model = admission.facts.model.as_deref();
+    let mut unpriced = false;
+    let mut demands = Vec::with_capacity(config.budgets.len());
+    for budget in &config.budgets {
+        let Some(key) = budget.key(|key| admission.value(key)) else { continue };
+        match cost::in_unit(&admission.estimate, budget.unit, &config.prices, model) {
+            Ok(amount) => demands.push(Demand { budget, key, amount }),
+            Err(cost::Unpriced) => unpriced = true,
+        }
+    }
+    (demands, unpriced)
+}
+
+/// The reason code of a shortage (§5.2).
+const fn reason(shortage: Shortage) -> ReasonCode {
+    match shortage {
+        Shortage::Exceeded => ReasonCode::BudgetExceeded,
+        Shortage::Insufficient => ReasonCode::BudgetReservationFailed,
+    }
+}
+
+/// A budget has not enough.
+fn short(shortage: Shortage, balance: &Balance, demand: &Demand<'_>, now: Timestamp) -> Ground {
+    // The longest wait that an SDK takes upon itself.
+    const LONGEST_WAIT_S: u64 = 60;
+    let Demand { budget, key, amount: asked } = demand;
+    let resets_in_s = balance.resets_at.map(|at| at.millis_since(now).div_ceil(1_000).max(1));
+    // What is larger than the whole limit never fits.
+    let retry_after_s = resets_in_s.filter(|_| *asked <= balance.allocated);
+    let soon = retry_after_s.is_some_and(|seconds| seconds <= LONGEST_WAIT_S);
+    let kind = if soon { RefusalKind::RateLimit } else { RefusalKind::Budget };
+    let message = sentence(balance, budget, key, *asked, resets_in_s);
+    Ground {
+        by: Some(budget.name.clone()),
+        retry_after_s,
+        attributes: account(balance, budget),
+        headers: vec![
+            (names::BUDGET_NAME, budget.name.as_ref().to_owned()),
+            (names::BUDGET_REMAINING, Display(balance.left(), budget.unit).to_string()),
+            (names::UNIT, budget.unit.as_str().to_owned()),
+        ],
+        ..Ground::blocked(reason(shortage), kind, message)
+    }
+}
+
+fn sentence(
+    balance: &Balance,
+    budget: &Budget,
+    key: &str,
+    asked: Amount,
+    resets_in_s: Option<u64>,
+) -> String {
+    let unit = budget.unit;
+    let mut message = format!("GenOps: budget {:?}", budget.name);
+    // Writing to a string cannot fail.
+    if !key.is_empty() {
+        let _ = write!(message, " for {key:?}");
+    }
+    let _ = write!(
+        message,
+        " has {} of {} {} left; this call reserves {}.",
+        Display(balance.left(), unit),
+        Display(balance.allocated, unit),
+        unit.as_str(),
+        Display(asked, unit),
+    );
+    let _ = match resets_in_s {
+        Some(seconds) => write!(message, " It resets in {seconds} s."),
+        None => write!(message, " It does not reset."),
+    };
+    message
+}
+
+/// How an account stands.
+fn account(balance: &Balance, budget: &Budget) -> Vec<Attribute> {
+    let unit = budget.unit;
+    vec![
+        (attribute::ACCOUNTING_UNIT, Value::text(unit.as_str())),
+        (attribute::BUDGET_NAME, Value::text(&*budget.name)),
+        (attribute::BUDGET_ALLOCATED, Value::Double(balance.allocated.to_telemetry(unit))),
+        (attribute::BUDGET_CONSUMED, Value::Double(balance.consumed.to_telemetry(unit))),
+        (attribute::BUDGET_REMAINING, Value::Double(remaining(balance, unit))),
+        (attribute::BUDGET_PERIOD, Value::text(budget.window.label(balance.window_index))),
+    ]
+}
+
+/// What the span says of the governing reservation.
+pub(super) fn on_span(governing: &Governing) -> [Attribute; 6] {
+    let reserved = governing.amount.to_telemetry(governing.unit());
+    [
+        (attribute::ACCOUNTING_RESERVED, Value::Double(reserved)),
+        (attribute::ACCOUNTING_UNIT, Value::text(governing.unit().as_str())),
+        (attribute::BUDGET_NAME, Value::text(&*governing.budget.name)),
+        (attribute::BUDGET_REMAINING, Value::Double(governing.remaining())),
+        // A client that leaves before the answer leaves no callback in time for the span, which will show this.
+        (attribute::ACCOUNTING_ACTUAL, Value::Double(reserved)),
+        (attribute::RECONCILIATION_COMPLETE, Value::Bool(false)),
+    ]
+}
+
+/// What `genops.budget.reservation` says (§7.2).
+pub(super) fn in_event(entry: &Entry) -> Vec<Attribute> {
+    let reservation = &entry.reservation;
+    let reserved = reservation.amount().to_telemetry(reservation.budget().unit);
+    let mut attributes = vec![(attribute::ACCOUNTING_RESERVED, Value::Double(reserved))];
+    attributes.extend(account(&entry.balance, reservation.budget()));
+    attributes
+}
