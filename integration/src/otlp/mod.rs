@@ -87,6 +87,11 @@ impl OtlpReceiver {
         self.with(|state| state.logs.clone())
     }
 
+    /// The log records since the last such call; they are not kept.
+    pub fn take_logs(&self) -> Vec<LogRecord> {
+        self.with(|state| std::mem::take(&mut state.logs))
+    }
+
     /// All export requests so far, taken or not.
     pub fn exports(&self) -> Vec<Export> {
         self.with(|state| state.exports.clone())
