@@ -17,6 +17,9 @@ mod support;
 use lab::bootstrap::Filter;
 use lab::{Gate, artifacts, wait};
 use serde_json::{Value, json};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use support::calls::{ACTUAL, CAP, PATH, RESERVED, chat, chat_streamed};
 use support::config::{LIMIT, tokens};
@@ -135,6 +138,59 @@ async fn the_death_of_one_workers_vm_leaves_the_others_calls_alone() {
     let expected = LIMIT - survivors * 11;
     let settled = async || (left_after_reload(&stage, "others").await == expected).then_some(());
     assert!(wait::until(wait::DEADLINE, settled).await.is_some(), "expected {expected} left");
+}
+
+/// One application's calls, every fortieth of which kills the VM it meets, until it is told that it is over. Returns the
+/// usage of those that were answered.
+async fn calls_that_sometimes_kill(addr: SocketAddr, number: usize, over: Arc<AtomicBool>) -> u64 {
+    let (client, mut used) = (lab::Client::http1(addr), 0);
+    for call in number.. {
+        if over.load(Ordering::Relaxed) {
+            break;
+        }
+        let fault = if call % 40 == 0 { "response-headers" } else { "nowhere" };
+        let headers = [("x-genops-team", "search"), ("x-fault", fault)];
+        match client.try_post(PATH, &headers, &chat(CAP)).await {
+            Ok(answer) if answer.status == 200 => used += ACTUAL,
+            // A dead VM comes back after a second; until then Envoy refuses at once.
+            _ => tokio::time::sleep(wait::PAUSE).await,
+        }
+    }
+    used
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn vms_that_die_again_and_again_under_load_leak_nothing() {
+    const WORKERS: u32 = 4;
+    const APPLICATIONS: usize = 24;
+    const MUCH: u64 = 1_000_000;
+    let mut config = expiring("release");
+    config["budgets"][0]["limit"] = json!(MUCH);
+    let stage = faulty(config, WORKERS).await;
+    let over = Arc::new(AtomicBool::new(false));
+    let mut applications = tokio::task::JoinSet::new();
+    for number in 0..APPLICATIONS {
+        applications.spawn(calls_that_sometimes_kill(stage.addr, number, over.clone()));
+    }
+    let came_back = wait::until(wait::DEADLINE, async || {
+        let deaths = stage.envoy.stat("wasm.genops.vm_reload_success").await.unwrap_or(0);
+        (deaths > 2 * u64::from(WORKERS)).then_some(())
+    });
+    let came_back = came_back.await;
+    over.store(true, Ordering::Relaxed);
+    let answered: u64 = applications.join_all().await.into_iter().sum();
+    assert!(came_back.is_some(), "too few VMs came back");
+    assert!(answered > 0, "some calls were answered between two deaths");
+    // What was posted is at least what applications saw answered, and, once the dead calls' reservations have expired,
+    // no more than the provider wrote out.
+    let served = stage.simulator.served().usage.total_tokens();
+    let mut held = 0;
+    let settled = wait::until(wait::DEADLINE, async || {
+        held = MUCH - left_after_reload(&stage, "search").await;
+        (answered..=served).contains(&held).then_some(())
+    });
+    assert!(settled.await.is_some(), "{held} held; {answered} answered, {served} served");
+    assert!(stage.metric("genops_reservations_expired_total{}").await > 0.0, "dead calls left reservations");
 }
 
 #[tokio::test]
