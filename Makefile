@@ -85,6 +85,11 @@ check-wasm: build ## Check the built filter: exports, imports, size bound, no pa
 reproducible: ## Build HEAD twice, in different folders, and compare the bytes
 	scripts/check-reproducible
 
+.PHONY: nightly
+nightly: ## What takes too long for each change: a million ledger operations against the model, ten minutes of each fuzz target
+	PROPTEST_CASES=25000 $(CARGO) test --locked --release --test ledger model -- --nocapture
+	fuzz/run 600
+
 .PHONY: deny
 deny: ## Check the dependencies' licences, origins and advisories (needs cargo-deny and its database: not part of ci)
 	$(CARGO) deny check
