@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-/// Names the wanted answer: `json`, `sse` (all events in one write) or `paced` (each by itself).
+/// Names the wanted answer: `json`, `sse` (a write for each event), `lump` (one write for all) or `paced` (with pauses).
 pub(crate) const ANSWER_HEADER: &str = "x-bench-answer";
 /// Events in a stream.
 const EVENTS: usize = 50;
@@ -53,12 +53,15 @@ async fn serve(mut stream: TcpStream, answers: &Answers) -> std::io::Result<()> 
             stream.write_all(&answers.nothing).await?;
         } else if value(head, ANSWER_HEADER) == Some(b"json") {
             stream.write_all(&answers.json).await?;
-        } else if value(head, ANSWER_HEADER) == Some(b"sse") {
+        } else if value(head, ANSWER_HEADER) == Some(b"lump") {
             stream.write_all(&answers.sse).await?;
         } else {
+            let paced = value(head, ANSWER_HEADER) == Some(b"paced");
             stream.write_all(&answers.sse_head).await?;
             for event in &answers.events {
-                tokio::time::sleep(PAUSE).await;
+                if paced {
+                    tokio::time::sleep(PAUSE).await;
+                }
                 stream.write_all(event).await?;
             }
             stream.write_all(b"0\r\n\r\n").await?;

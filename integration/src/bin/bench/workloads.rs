@@ -27,7 +27,9 @@ pub(crate) fn all() -> Vec<Workload> {
         Workload { is_traced_too: true, ..json("JSON 1 KiB", KIB, 16_000) },
         json("JSON 16 KiB", 16 * KIB, 10_000),
         json("JSON 128 KiB", 128 * KIB, 6_000),
-        Workload { is_traced_too: true, ..stream("SSE 50, at once", "sse", 10_000, 16) },
+        Workload { request: request("json", &dense(128 * KIB)), ..json("JSON 128 KiB, escapes", 128 * KIB, 6_000) },
+        Workload { is_traced_too: true, ..stream("SSE 50, at once", "sse", 4_000, 16) },
+        stream("SSE 50, one write", "lump", 10_000, 16),
         stream("SSE 50, one by one", "paced", 1_024, 128),
         Workload {
             request: request("json", &body(KIB, false, TOO_MUCH)),
@@ -53,8 +55,22 @@ fn stream(name: &'static str, answer: &str, count: usize, connections: usize) ->
     Workload { request: request(answer, &body(KIB, true, 256)), connections, ..json(name, KIB, count) }
 }
 
+/// What people write: an escape a line, as in prose and in most code.
+const PROSE: &str = "Compare the two quarterly reports line by line, and say what changed, for whom, and since when.\n";
+/// The reader's worst case: an escape every few bytes, as in JSON within JSON.
+const DENSE: &str = "{\"a\": [\"b\", \"c\\n\"]} ";
+
 /// A chat request of exactly `bytes` bytes.
 fn body(bytes: usize, stream: bool, cap: u64) -> String {
+    asking(PROSE, bytes, stream, cap)
+}
+
+/// The same with as many escapes as can be.
+fn dense(bytes: usize) -> String {
+    asking(DENSE, bytes, false, 256)
+}
+
+fn asking(text: &str, bytes: usize, stream: bool, cap: u64) -> String {
     let with = |content: &str| {
         let mut body = json!({
             "model": "gpt-4o-mini",
@@ -71,7 +87,6 @@ fn body(bytes: usize, stream: bool, cap: u64) -> String {
         }
         body.to_string()
     };
-    let text = "Compare the two quarterly reports, \"line by line\".\\n ";
     let room = bytes - with("").len();
     let mut content: String = text.chars().cycle().take(room).collect();
     // Quotes and backslashes grow when they are escaped.
