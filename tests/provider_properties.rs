@@ -90,6 +90,71 @@ fn framed(documents: &[Value], framing: u8, style: u8) -> String {
     lines.collect()
 }
 
+/// An event as some API streams it.
+fn event() -> impl Strategy<Value = (Api, &'static str)> {
+    prop::sample::select(
+        &[
+            (
+                Api::ChatCompletions,
+                r#"{"id":"c1","created":7,"model":"gpt-5","choices":[{"index":0,"delta":{"content":" a"},
+            "finish_reason":null}],"usage":null}"#,
+            ),
+            (
+                Api::ChatCompletions,
+                r#"{"id":"c1","choices":[],"usage":{"prompt_tokens":7,"completion_tokens":2,"total_tokens":9}}"#,
+            ),
+            (
+                Api::Responses,
+                r#"{"type":"response.output_text.delta","sequence_number":4,"item_id":"m","delta":"a","obfuscation":"x"}"#,
+            ),
+            (
+                Api::Messages,
+                r#"{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"a"}}"#,
+            ),
+            (
+                Api::Messages,
+                r#"{"type":"message_delta","delta":{"stop_reason":null},"usage":{"output_tokens":15}}"#,
+            ),
+            (
+                Api::GenerateContent,
+                r#"{"candidates":[{"content":{"parts":[{"text":"a"}],"role":"model"},"index":0}],
+            "usageMetadata":{"promptTokenCount":4,"candidatesTokenCount":1,"totalTokenCount":5},"modelVersion":"g"}"#,
+            ),
+            (
+                Api::ChatCompletions,
+                r#"{"choices":[{"delta":{"tool_calls":[{"index":0,"function":{"name":"f","arguments":"{\"a\":1"}}]}}]}"#,
+            ),
+        ][..],
+    )
+}
+
+/// How one event differs from the one before: another leaf at some place.
+fn change() -> impl Strategy<Value = (usize, Value)> {
+    let texts = ["", " hello", "two\nlines", "\"", "\u{1}", "é", "stop", "error", "gpt-5", "message_stop"];
+    let leaf = prop_oneof![
+        6 => prop::sample::select(texts.map(Value::from).to_vec()),
+        3 => (0..5_000_u64).prop_map(Value::from),
+        1 => any::<i64>().prop_map(Value::from),
+        1 => Just(Value::Null),
+        1 => any::<f64>().prop_map(Value::from),
+    ];
+    (0..10_usize, leaf)
+}
+
+/// Replaces the leaf that comes at `change.0` in the document's order, if there is one.
+fn vary(value: &mut Value, change: &(usize, Value), seen: &mut usize) {
+    match value {
+        Value::Array(elements) => elements.iter_mut().for_each(|element| vary(element, change, seen)),
+        Value::Object(members) => members.values_mut().for_each(|member| vary(member, change, seen)),
+        leaf => {
+            if *seen == change.0 {
+                leaf.clone_from(&change.1);
+            }
+            *seen += 1;
+        }
+    }
+}
+
 fn read(api: Api, body: &[u8], cuts: &[usize], ended: bool) -> Reading {
     oracle::read(&endpoint(api), body, cuts, ended)
 }
@@ -106,6 +171,23 @@ proptest! {
         let whole = read(api, body.as_bytes(), &[], ended);
         prop_assert_eq!(&whole, &read(api, body.as_bytes(), &[1], ended), "{}", body);
         prop_assert_eq!(&whole, &read(api, body.as_bytes(), &cuts, ended), "{}", body);
+    }
+
+    #[test]
+    fn events_that_resemble_each_other_are_read_as_if_each_were_alone(
+        (api, first) in event(), changes in prop::collection::vec(change(), 1..20), ended in any::<bool>(),
+    ) {
+        let first: Value = serde_json::from_str(first).unwrap();
+        let mut documents = vec![first.clone(), first];
+        for change in changes {
+            let mut next = documents[documents.len() - 1].clone();
+            vary(&mut next, &change, &mut 0);
+            documents.push(next);
+        }
+        let body = framed(&documents, 1, 0);
+        let whole = read(api, body.as_bytes(), &[], ended);
+        // A byte at a time nothing is ever whole, so that nothing is read by comparison.
+        prop_assert_eq!(&whole, &read(api, body.as_bytes(), &[1], ended), "{}", body);
     }
 
     #[test]

@@ -3,9 +3,11 @@
 use super::document::Document;
 use super::field::{AnswerField, AnswerShape, Merge};
 use super::figures::{Figure, Figures};
+use super::repetition::Pattern;
+use crate::call::InputSize;
 use crate::provider::framing::Payload;
 use crate::provider::json::scratch::Scratch;
-use crate::provider::json::{Matcher, Tokenizer};
+use crate::provider::json::{Malformed, Matcher, Tokenizer};
 
 /// What comes next in a payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +40,8 @@ pub(crate) struct Documents {
     /// The stream said that it is over.
     pub(crate) done: bool,
     skipped: Scratch<8>,
+    /// The last document, if it stated nothing: most of a stream's events are like the one before.
+    pattern: Pattern,
     /// Documents follow each other in a body of their own: an array's brackets and commas are between them.
     pub(crate) in_sequence: bool,
 }
@@ -56,6 +60,7 @@ impl Documents {
             count: 0,
             done: false,
             skipped: Scratch::new(),
+            pattern: Pattern::default(),
             in_sequence: false,
         }
     }
@@ -112,7 +117,7 @@ impl Documents {
             return &[];
         };
         match bytes.first() {
-            Some(b'{') => self.at = At::Document,
+            Some(b'{') => return self.begin(bytes),
             _ => {
                 self.skipped.clear();
                 self.at = At::Skipped;
@@ -121,8 +126,46 @@ impl Documents {
         bytes
     }
 
+    /// Whether the bytes are a whole document like the one before, which changes nothing but what is measured.
+    fn repeats(&mut self, bytes: &[u8]) -> bool {
+        if self.at != At::Start || self.document.error.is_some() {
+            return false;
+        }
+        let Some(text) = self.pattern.fits(bytes) else { return false };
+        let text_bytes = &mut self.matcher.meter.size.text_bytes;
+        *text_bytes = text_bytes.saturating_add(text);
+        self.count = self.count.saturating_add(1);
+        true
+    }
+
+    /// Reads a document from its first byte; if it is whole and states nothing, others will be compared with it.
+    fn begin<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
+        self.at = At::Document;
+        let before = (self.matcher.meter.size, self.document.is_final, self.document.model.is_some());
+        let mut learning = self.pattern.learn(self.matcher.with(&mut self.document));
+        let fed = self.tokenizer.feed(bytes, &mut learning);
+        let in_holes = learning.text_in_holes();
+        if fed == Ok(bytes.len()) && self.tokenizer.is_done() && !self.in_sequence {
+            let size = self.matcher.meter.size;
+            let text = size.text_bytes.saturating_sub(before.0.text_bytes);
+            let but_for_text = InputSize { text_bytes: size.text_bytes, ..before.0 };
+            let after = (but_for_text, self.document.is_final, self.document.model.is_some());
+            let states_nothing = self.document.figures.is_empty() && self.document.error.is_none();
+            if states_nothing && after == (size, before.1, before.2) {
+                self.pattern.keep(bytes, text, in_holes);
+            }
+        }
+        self.after(bytes, fed)
+    }
+
     fn read<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
-        match self.tokenizer.feed(bytes, &mut self.matcher.with(&mut self.document)) {
+        let fed = self.tokenizer.feed(bytes, &mut self.matcher.with(&mut self.document));
+        self.after(bytes, fed)
+    }
+
+    /// Goes on behind what the tokenizer took of `bytes`.
+    fn after<'a>(&mut self, bytes: &'a [u8], fed: Result<usize, Malformed>) -> &'a [u8] {
+        match fed {
             Ok(taken) => {
                 if self.tokenizer.is_done() {
                     self.end_document();
@@ -140,6 +183,9 @@ impl Documents {
 
 impl Payload for Documents {
     fn bytes(&mut self, bytes: &[u8]) {
+        if self.repeats(bytes) {
+            return;
+        }
         let mut rest = bytes;
         while !rest.is_empty() {
             rest = match self.at {

@@ -10,6 +10,7 @@ pub(crate) mod field;
 pub(crate) mod figures;
 mod reader;
 mod reading;
+mod repetition;
 mod usage_chunk;
 
 pub use reader::UsageReader;

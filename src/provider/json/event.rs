@@ -63,6 +63,10 @@ pub(crate) trait Sink {
     fn string_length(&mut self, bytes: usize);
     /// The string value ended; the span includes its quotes.
     fn string_end(&mut self, span: Span);
+    /// Whether nothing becomes of a number or literal that comes now.
+    fn ignores_scalar(&self) -> bool {
+        false
+    }
     /// A number or literal; `None` for a number too long to be a figure.
     fn scalar(&mut self, scalar: Option<Scalar<'_>>, span: Span);
 }

@@ -321,6 +321,11 @@ impl<F: Copy, V: Visitor<F>> Sink for Matching<'_, F, V> {
         matcher.string = Str::Ignored;
     }
 
+    fn ignores_scalar(&self) -> bool {
+        let matcher = &*self.matcher;
+        matcher.measured.is_none() && !matcher.target().is_some_and(|(node, _)| node.field.is_some())
+    }
+
     fn scalar(&mut self, scalar: Option<Scalar<'_>>, span: Span) {
         if self.matcher.measured.is_some() {
             return self.matcher.meter.scalar(scalar);

@@ -16,4 +16,5 @@ pub use event::Malformed;
 pub(crate) use event::{Container, Sink, Span, Want};
 pub(crate) use matcher::{Matcher, Node, Visitor, leaf, measure, node};
 pub(crate) use scalar::{Scalar, whole_number};
+pub(crate) use search::{quote_or_backslash, simple_escape};
 pub(crate) use tokenizer::Tokenizer;

@@ -1,7 +1,7 @@
 //! Finds where a token's bytes begin and end, many at a time.
 
 /// What a backslash and one character stand for.
-pub(super) const fn simple_escape(code: u8) -> Option<u8> {
+pub(crate) const fn simple_escape(code: u8) -> Option<u8> {
     match code {
         b'n' => Some(b'\n'),
         b't' => Some(b'\t'),
@@ -24,7 +24,7 @@ pub(super) fn after_blanks(bytes: &[u8]) -> &[u8] {
 
 /// Where the run ends. Most strings are short, and a vector search has its price: the first bytes are searched eight at
 /// a time in a plain register.
-pub(super) fn quote_or_backslash(bytes: &[u8]) -> Option<usize> {
+pub(crate) fn quote_or_backslash(bytes: &[u8]) -> Option<usize> {
     const NEAR: usize = 8;
     let (words, rest) = bytes.as_chunks::<8>();
     for (index, word) in words.iter().take(NEAR).enumerate() {

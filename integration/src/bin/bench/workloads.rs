@@ -27,7 +27,10 @@ pub(crate) fn all() -> Vec<Workload> {
         Workload { is_traced_too: true, ..json("JSON 1 KiB", KIB, 16_000) },
         json("JSON 16 KiB", 16 * KIB, 10_000),
         json("JSON 128 KiB", 128 * KIB, 6_000),
-        Workload { request: request("json", &dense(128 * KIB)), ..json("JSON 128 KiB, escapes", 128 * KIB, 6_000) },
+        Workload {
+            request: request("json", &dense(128 * KIB)),
+            ..json("JSON 128 KiB, escapes", 128 * KIB, 6_000)
+        },
         Workload { is_traced_too: true, ..stream("SSE 50, at once", "sse", 4_000, 16) },
         stream("SSE 50, one write", "lump", 10_000, 16),
         stream("SSE 50, one by one", "paced", 1_024, 128),
@@ -56,7 +59,8 @@ fn stream(name: &'static str, answer: &str, count: usize, connections: usize) ->
 }
 
 /// What people write: an escape a line, as in prose and in most code.
-const PROSE: &str = "Compare the two quarterly reports line by line, and say what changed, for whom, and since when.\n";
+const PROSE: &str =
+    "Compare the two quarterly reports line by line, and say what changed, for whom, and since when.\n";
 /// The reader's worst case: an escape every few bytes, as in JSON within JSON.
 const DENSE: &str = "{\"a\": [\"b\", \"c\\n\"]} ";
 
