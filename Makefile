@@ -18,6 +18,8 @@ export GENOPS_FAULTS_WASM := $(CURDIR)/target/genops-faults.wasm
 export GENOPS_NOOP_WASM := $(CURDIR)/target/noop.wasm
 export GENOPS_ENVOY := $(CURDIR)/.tools/venv/bin/envoy
 export GENOPS_PYTHON := $(CURDIR)/.tools/venv/bin/python
+export GENOPS_NODE := $(CURDIR)/.tools/node
+export GENOPS_NODE_PACKAGES := $(CURDIR)/.tools/sdk/package.json
 # Kept in the clone, whatever the environment says, so that `make clean` knows it.
 export CARGO_TARGET_DIR := $(CURDIR)/target
 
@@ -42,8 +44,9 @@ build-noop: ## Build the filter that does nothing, which `bench` compares with: 
 	scripts/build-wasm noop
 
 .PHONY: tools
-tools: ## Install the pinned Envoy and Python packages of the integration tests into .tools
+tools: ## Install the pinned Envoy and SDKs of the integration tests into .tools
 	scripts/python-tools integration/requirements.txt
+	scripts/node-tools integration/tests/sdk
 
 
 .PHONY: fmt
