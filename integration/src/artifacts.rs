@@ -27,7 +27,7 @@ pub fn noop_wasm() -> PathBuf {
 
 /// A Python interpreter that has the official SDKs, `GENOPS_PYTHON`.
 pub fn python() -> PathBuf {
-    required("GENOPS_PYTHON", "a Python interpreter with the packages of integration/requirements.txt")
+    required("GENOPS_PYTHON", "a Python interpreter with the official SDKs (`make tools`)")
 }
 
 /// Node.js, `GENOPS_NODE`.
