@@ -29,6 +29,8 @@ type Refusal = (&'static str, u16, Option<&'static str>);
 struct Sdk {
     /// As its program calls itself: team, and beginning of the projects.
     name: &'static str,
+    /// As docs/sdks.md calls it.
+    documented: &'static str,
     program: &'static str,
     /// `genops.cost.provider`.
     provider: &'static str,
@@ -62,6 +64,17 @@ async fn application(stage: &Stage, sdk: &Sdk) -> Vec<Value> {
     lines.lines().map(|line| serde_json::from_str(line).expect("a line is JSON")).collect()
 }
 
+/// What docs/sdks.md promises is what was expected here.
+fn is_documented(sdk: &Sdk) {
+    let text = include_str!("../../docs/sdks.md");
+    let (_, refusals) = text.split_once("## Refusals").expect("the chapter");
+    let row = refusals.lines().find(|line| line.starts_with(&format!("| {} |", sdk.documented)));
+    let cells: Vec<&str> = row.expect("a row for each SDK").split(" | ").collect();
+    for (cell, (error, status, _)) in cells[1..].iter().zip([sdk.exhausted, sdk.forbidden, sdk.hurried]) {
+        assert!(cell.starts_with(&format!("`{error}` {status}")), "docs/sdks.md: {cell}");
+    }
+}
+
 /// Every server span, once there is one for each request that Envoy saw.
 async fn spans(stage: &Stage) -> Vec<Span> {
     let seen = stage.envoy.stat("http.ingress.downstream_rq_total").await.expect("a counter");
@@ -74,6 +87,7 @@ async fn spans(stage: &Stage) -> Vec<Span> {
 
 /// Runs an SDK's program and judges all that came of it.
 async fn works_unchanged(sdk: Sdk) -> Stage {
+    is_documented(&sdk);
     let mut burst = budget("burst", 70);
     burst["per"] = json!(["feature"]);
     burst["window"] = json!("minute");
@@ -151,6 +165,7 @@ async fn works_unchanged(sdk: Sdk) -> Stage {
 async fn anthropic_works_unchanged_and_tries_a_refused_call_once() {
     works_unchanged(Sdk {
         name: "anthropic",
+        documented: "`anthropic`",
         program: "sdk_anthropic.py",
         provider: "anthropic",
         exhausted: ("RateLimitError", 429, Some("rate_limit_error")),
@@ -165,6 +180,7 @@ async fn anthropic_works_unchanged_and_tries_a_refused_call_once() {
 async fn google_genai_works_unchanged_and_tries_a_refused_call_once() {
     works_unchanged(Sdk {
         name: "google",
+        documented: "`google-genai`",
         program: "sdk_google_genai.py",
         provider: "gcp.gemini",
         exhausted: ("ClientError", 429, Some("RESOURCE_EXHAUSTED")),
@@ -179,6 +195,7 @@ async fn google_genai_works_unchanged_and_tries_a_refused_call_once() {
 async fn boto3_works_unchanged_and_tries_a_refused_call_once() {
     let stage = works_unchanged(Sdk {
         name: "boto3",
+        documented: "`boto3`",
         program: "sdk_boto3.py",
         provider: "aws.bedrock",
         // Any 429 would be tried again, so that a spent budget is the quota error that Bedrock has for it.
@@ -204,6 +221,7 @@ async fn boto3_works_unchanged_and_tries_a_refused_call_once() {
 async fn cohere_works_unchanged_and_tries_a_refused_call_once() {
     works_unchanged(Sdk {
         name: "cohere",
+        documented: "`cohere`",
         program: "sdk_cohere.py",
         provider: "cohere",
         // Any 429 would be tried again, after a minute each time; 402 is Cohere's own answer to a spent limit.
@@ -219,6 +237,7 @@ async fn cohere_works_unchanged_and_tries_a_refused_call_once() {
 async fn mistralai_works_unchanged_and_tries_a_refused_call_once() {
     works_unchanged(Sdk {
         name: "mistral",
+        documented: "`mistralai`",
         program: "sdk_mistralai.py",
         provider: "mistral_ai",
         exhausted: ("SDKError", 429, Some("BUDGET_RESERVATION_FAILED")),
@@ -233,6 +252,7 @@ async fn mistralai_works_unchanged_and_tries_a_refused_call_once() {
 async fn groq_works_unchanged_and_tries_a_refused_call_once() {
     works_unchanged(Sdk {
         name: "groq",
+        documented: "`groq`",
         program: "sdk_groq.py",
         provider: "groq",
         exhausted: ("RateLimitError", 429, Some("insufficient_quota")),
@@ -247,6 +267,7 @@ async fn groq_works_unchanged_and_tries_a_refused_call_once() {
 async fn ollama_works_unchanged_and_tries_a_refused_call_once() {
     works_unchanged(Sdk {
         name: "ollama",
+        documented: "`ollama`",
         program: "sdk_ollama.py",
         provider: "ollama",
         exhausted: ("ResponseError", 429, None),
@@ -261,6 +282,7 @@ async fn ollama_works_unchanged_and_tries_a_refused_call_once() {
 async fn openai_for_javascript_works_unchanged_and_tries_a_refused_call_once() {
     works_unchanged(Sdk {
         name: "openai-js",
+        documented: "npm's `openai`",
         program: "sdk_openai.mjs",
         provider: "openai",
         exhausted: ("RateLimitError", 429, Some("insufficient_quota")),
