@@ -54,8 +54,8 @@ async fn application(stage: &Stage, sdk: &Sdk) -> Vec<Value> {
     if !is_python {
         command.arg(lab::artifacts::node_packages());
     }
-    // Whatever the machine has configured for these SDKs must not matter.
-    command.env("AWS_CONFIG_FILE", "/dev/null").env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null");
+    // Whatever the machine has configured for these SDKs, proxies included, must not matter.
+    command.env_clear().env("AWS_CONFIG_FILE", "/dev/null").env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null");
     // The provider and the collector live on this runtime and must not be blocked.
     let output = tokio::task::spawn_blocking(move || command.output()).await.expect("the waiting ends");
     let output = output.expect("the interpreter can be run");
