@@ -18,6 +18,8 @@ export GENOPS_FAULTS_WASM := $(CURDIR)/target/genops-faults.wasm
 export GENOPS_NOOP_WASM := $(CURDIR)/target/noop.wasm
 export GENOPS_ENVOY := $(CURDIR)/.tools/venv/bin/envoy
 export GENOPS_PYTHON := $(CURDIR)/.tools/venv/bin/python
+export GENOPS_NODE := $(CURDIR)/.tools/node
+export GENOPS_NODE_PACKAGES := $(CURDIR)/.tools/sdk/package.json
 # Kept in the clone, whatever the environment says, so that `make clean` knows it.
 export CARGO_TARGET_DIR := $(CURDIR)/target
 
@@ -42,7 +44,12 @@ build-noop: ## Build the filter that does nothing, which `bench` compares with: 
 	scripts/build-wasm noop
 
 .PHONY: tools
-tools: ## Install the pinned Envoy and Python packages of the integration tests into .tools
+tools: tools-envoy ## Install the pinned Envoy and all SDKs of the integration tests into .tools
+	scripts/python-tools integration/tests/sdk/requirements.txt
+	scripts/node-tools integration/tests/sdk
+
+.PHONY: tools-envoy
+tools-envoy: ## Install the pinned Envoy and Python's openai: what demo and bench run
 	scripts/python-tools integration/requirements.txt
 
 
@@ -99,15 +106,15 @@ ci: lint test check-wasm reproducible ## All that continuous integration runs
 
 
 .PHONY: demo
-demo: tools build ## Start Envoy with the filter and a fake provider, send calls, show what happened
+demo: tools-envoy build ## Start Envoy with the filter and a fake provider, send calls, show what happened
 	$(CARGO) run --locked --release --package genops-integration --bin demo
 
 .PHONY: run
-run: tools build ## The demo's Envoy, kept running for your own calls
+run: tools-envoy build ## The demo's Envoy, kept running for your own calls
 	$(CARGO) run --locked --release --package genops-integration --bin demo -- --keep
 
 .PHONY: bench
-bench: tools build build-noop ## Measure what the filter costs in real Envoy
+bench: tools-envoy build build-noop ## Measure what the filter costs in real Envoy
 	$(CARGO) run --locked --release --package genops-integration --bin bench
 
 .PHONY: clean

@@ -10,8 +10,8 @@
     unreachable_pub
 )]
 
-use genops::call::Operation;
-use genops::provider::{Api, Endpoint, Provider, Reading, Unreadable, UsageReader};
+use genops::provider::{Api, Endpoint, Reading, Unreadable, UsageReader, recognise_at};
+use genops::upstream::Upstream;
 use serde_json::Value;
 
 /// Every API.
@@ -37,6 +37,12 @@ pub const APIS: &[Api] = &[
     Api::Replicate,
     Api::Unread,
 ];
+
+/// A call of an API of which nothing else is known.
+pub fn endpoint(api: Api) -> Endpoint {
+    let upstream = Upstream { api: Some(api), ..Upstream::default() };
+    recognise_at(Some(&upstream), "POST", "", "/").expect("a stated API is recognised")
+}
 
 /// Keys that mean something to some API.
 pub const KEYS: &[&str] = &[
@@ -111,7 +117,7 @@ pub fn read(endpoint: &Endpoint, body: &[u8], cuts: &[usize], ended: bool) -> Re
 
 /// Reads an answer whole and in chunks: both must agree.
 pub fn compare_chunks(api: Api, body: &[u8], cuts: &[usize], ended: bool) {
-    let endpoint = Endpoint::configured(Provider::Unknown, api, Operation::Chat);
+    let endpoint = endpoint(api);
     let whole = read(&endpoint, body, &[], ended);
     assert_eq!(whole, read(&endpoint, body, cuts, ended));
     assert_eq!(whole, read(&endpoint, body, &[1], ended));
@@ -119,7 +125,7 @@ pub fn compare_chunks(api: Api, body: &[u8], cuts: &[usize], ended: bool) {
 
 /// Reads a chat request; where a tree can be built, what is read must be what stands in it.
 pub fn compare_request(body: &[u8]) {
-    let endpoint = Endpoint::configured(Provider::Unknown, Api::ChatCompletions, Operation::Chat);
+    let endpoint = endpoint(Api::ChatCompletions);
     let read = endpoint.read_request(None, body);
     let Ok(value) = serde_json::from_slice::<Value>(body) else { return };
     let Value::Object(members) = value else {
@@ -159,7 +165,7 @@ fn figure(value: &Value) -> Option<u64> {
 
 /// Reads a chat answer; where a tree can be built without a key twice, the figures must be those in it.
 pub fn compare_chat_answer(body: &[u8]) {
-    let endpoint = Endpoint::configured(Provider::Unknown, Api::ChatCompletions, Operation::Chat);
+    let endpoint = endpoint(Api::ChatCompletions);
     let reading = read(&endpoint, body, &[3], true);
     let Ok(Value::Object(members)) = serde_json::from_slice::<Value>(body) else { return };
     // Arrays are transparent to the reader.

@@ -32,9 +32,11 @@ pub mod awu;
 pub mod bucket;
 pub mod budget;
 pub mod call;
+pub mod catalogue;
 pub mod config;
 pub mod decision;
 pub mod rate_limit;
+pub mod upstream;
 pub mod usage;
 pub mod window;
 

@@ -5,7 +5,9 @@
 use genops::amount::{Amount, Unit};
 use genops::awu::Attribute;
 use genops::budget::{Enforcement, Key, OnExpiry};
+use genops::catalogue::{Api, Provider};
 use genops::config::{FailMode, OnMissing, Source, parse};
+use genops::upstream::{Authority, IncludeUsage};
 use genops::window::Period;
 
 /// A complete, valid configuration with every key.
@@ -31,6 +33,9 @@ const COMPLETE: &str = r#"{
   "reservation": {"ttl_ms": 30000, "on_expiry": "release"},
   "failure": {"unreadable_request": "pass", "ledger_unavailable": "pass", "unpriced_model": "pass",
               "unrecognised": "refuse"},
+  "upstreams": [{"match": {"authority": "*.LLM.corp:8443", "route": "r", "cluster": "c", "path_prefix": "/g/"},
+                 "provider": "azure.ai.openai", "api": "chat_completions", "region": "eu", "model": "gpt-4o",
+                 "include_usage": "keep"}],
   "telemetry": {"service_name": "edge", "otlp": {"cluster": "otel", "authority": "collector", "path": "/v1/logs",
                 "flush_interval_ms": 100, "timeout_ms": 200, "max_queue_bytes": 65536}}
 }"#;
@@ -54,6 +59,14 @@ fn a_complete_configuration_is_read_as_it_is_written() {
     assert_eq!(config.prices[0].cache_write, Amount::new(3_125_000_000));
     assert_eq!(config.failure.unrecognised, FailMode::Refuse);
     assert_eq!(config.telemetry.otlp.unwrap().authority, "collector");
+    let upstream = &config.upstreams[0];
+    assert_eq!(upstream.matches.authority, Authority::parse("*.llm.corp:8443"));
+    assert_eq!(upstream.matches.route.as_deref(), Some("r"));
+    assert_eq!(upstream.matches.cluster.as_deref(), Some("c"));
+    assert_eq!(upstream.matches.path_prefix.as_deref(), Some("/g/"));
+    assert_eq!((upstream.provider, upstream.api), (Some(Provider::AzureOpenAi), Some(Api::ChatCompletions)));
+    assert_eq!((upstream.region.as_deref(), upstream.model.as_deref()), (Some("eu"), Some("gpt-4o")));
+    assert_eq!(upstream.include_usage, IncludeUsage::Keep);
 }
 
 #[test]
@@ -135,6 +148,23 @@ fn each_problem_names_its_path_the_value_and_what_is_allowed() {
         ),
         (r#"{"telemetry": {"otlp": {}}}"#.into(), vec!["telemetry.otlp.cluster: is required"]),
         (r#"{"reservation": {"ttl_ms": 5}}"#.into(), vec!["reservation.ttl_ms: expected a whole number from 1000 to 86400000, got 5"]),
+        (
+            r#"{"upstreams": [{"match": {"authority": "https://llm.corp", "path_prefix": "v1", "host": "x"}, "provider": "unknown", "api": "openai"}]}"#.into(),
+            vec![
+                r#"upstreams[0].match.authority: expected a host such as "llm.corp" or "llm.corp:8443", or a domain such as "*.llm.corp", got "https://llm.corp""#,
+                r#"upstreams[0].match.path_prefix: expected a path that begins with "/", got "v1""#,
+                "upstreams[0].match.host: unknown key; known keys here: authority, cluster, path_prefix, route",
+                r#"upstreams[0].provider: expected the name of a provider, got "unknown""#,
+                "upstreams[0].api: expected one of chat_completions, ",
+            ],
+        ),
+        (
+            r#"{"upstreams": [{"provider": "grok", "include_usage": true}]}"#.into(),
+            vec![
+                r#"upstreams[0].provider: expected the name of a provider, got "grok", did you mean "groq"?"#,
+                "upstreams[0].include_usage: expected one of inject, keep, got true",
+            ],
+        ),
         (r#"{"failure": {"unrecognised": true}}"#.into(), vec!["failure.unrecognised: expected one of refuse, pass, got true"]),
     ];
     for (text, expected) in cases {

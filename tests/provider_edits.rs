@@ -2,9 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use genops::call::RequestFacts;
-use genops::provider::{
-    Dialect, Endpoint, RefusalKind, RequestEdits, UsageChunkRemover, UsageReader, recognise,
-};
+use genops::provider::{Dialect, Endpoint, RefusalKind, RequestEdits, UsageChunkRemover, recognise};
 use serde_json::{Value, json};
 
 fn endpoint(authority: &str, path: &str) -> Endpoint {
@@ -167,68 +165,6 @@ fn the_usage_chunk_alone_is_removed_and_every_other_byte_passes() {
     }
 }
 
-/// What the filter's own reader says of a stream's last words.
-fn error_of(endpoint: &Endpoint, bytes: &[u8]) -> Option<genops::provider::ProviderError> {
-    let mut reader = UsageReader::new(endpoint, 200);
-    if endpoint.streams_array {
-        reader.feed(b"[{\"candidates\":[]}");
-        assert!(reader.is_between_events());
-    }
-    reader.feed(bytes);
-    let reading = reader.finish(true);
-    assert_ne!(reading.shortfall.map(|s| s.as_str()), Some("answer_malformed"));
-    reading.error
-}
-
-#[test]
-fn a_stream_is_cut_between_events_only() {
-    let endpoint = endpoint("api.openai.com", "/v1/chat/completions");
-    let mut reader = UsageReader::new(&endpoint, 200);
-    assert!(reader.is_between_events(), "before the first");
-    for (chunk, between) in [
-        (": comment\n", true),
-        ("event: x\n", false),
-        ("data: {\"a\":1}", false),
-        ("\r", false),
-        ("\n", false),
-        ("\r\n", true),
-        ("da", false),
-        ("ta: {}\n\n", true),
-    ] {
-        reader.feed(chunk.as_bytes());
-        assert_eq!(reader.is_between_events(), between, "{chunk:?}");
-    }
-}
-
-#[test]
-fn a_stream_that_must_end_does_so_with_an_error_of_its_dialect() {
-    for (authority, path, start) in [
-        ("api.openai.com", "/v1/chat/completions", "data: {\"error\":{"),
-        ("api.openai.com", "/v1/responses", "event: error\ndata: {"),
-        ("api.anthropic.com", "/v1/messages", "event: error\ndata: {"),
-        (
-            "generativelanguage.googleapis.com",
-            "/v1beta/models/g:streamGenerateContent?alt=sse",
-            "data: {\"error\":{",
-        ),
-        ("generativelanguage.googleapis.com", "/v1beta/models/g:streamGenerateContent", ",\n{\"error\":{"),
-        ("localhost:11434", "/api/chat", "{\"error\":"),
-    ] {
-        let endpoint = endpoint(authority, path);
-        let bytes = endpoint.stream_error(RefusalKind::Budget, "the budget is used up", "BUDGET_EXCEEDED");
-        assert!(
-            String::from_utf8_lossy(&bytes).starts_with(start),
-            "{path}: {}",
-            String::from_utf8_lossy(&bytes)
-        );
-        assert!(error_of(&endpoint, &bytes).is_some(), "{path}");
-    }
-    let bedrock = endpoint("bedrock-runtime.us-east-1.amazonaws.com", "/model/m/converse-stream");
-    let frame = bedrock.stream_error(RefusalKind::RateLimit, "slow down", "RATE_LIMITED");
-    let error = error_of(&bedrock, &frame).unwrap();
-    assert_eq!(error.kind.as_deref(), Some("throttlingException"));
-}
-
 #[test]
 fn refusals_are_spelt_in_the_callers_dialect() {
     let refuse = |dialect: Dialect, kind, retry| {
@@ -251,8 +187,18 @@ fn refusals_are_spelt_in_the_callers_dialect() {
     );
     let (status, headers, body) = refuse(Dialect::Bedrock, RefusalKind::Budget, None);
     assert_eq!(status, 400, "botocore retries every 429");
-    assert_eq!(headers, [("x-amzn-errortype", "ServiceQuotaExceededException".to_owned())]);
+    let quota = ("x-amzn-errortype", "ServiceQuotaExceededException".to_owned());
+    assert_eq!(headers, [("x-should-retry", "false".to_owned()), quota]);
     assert_eq!(body, json!({"message": "no \"more\""}));
+    let (status, headers, _) = refuse(Dialect::Bedrock, RefusalKind::RateLimit, Some(30));
+    let throttled = ("x-amzn-errortype", "ThrottlingException".to_owned());
+    let waits = [("retry-after", "30".to_owned()), ("x-amz-retry-after", "30000".to_owned()), throttled];
+    assert_eq!((status, headers.as_slice()), (429, waits.as_slice()));
+    // Cohere's SDK tries a 429 again after a minute, and knows no header against it.
+    assert_eq!(refuse(Dialect::Cohere, RefusalKind::Budget, Some(43_200)).0, 402);
+    assert_eq!(refuse(Dialect::Cohere, RefusalKind::RateLimit, Some(30)).0, 429);
+    let (status, _, body) = refuse(Dialect::Watsonx, RefusalKind::Budget, None);
+    assert_eq!((status, &body["errors"][0]["code"]), (403, &json!("token_quota_reached")));
     let (_, _, body) = refuse(Dialect::Google, RefusalKind::RateLimit, Some(34));
     assert_eq!(body["error"]["status"], "RESOURCE_EXHAUSTED");
     assert_eq!(body["error"]["details"][1]["retryDelay"], "34s");

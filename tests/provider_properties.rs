@@ -7,16 +7,14 @@
     clippy::arithmetic_side_effects
 )]
 
-use genops::provider::{Api, Endpoint, Provider, Reading, RequestEdits, Unreadable, UsageReader};
+use genops::provider::{Api, Reading, RequestEdits, Unreadable, UsageReader};
 use proptest::prelude::*;
 use serde_json::{Map, Value};
 
 #[path = "../fuzz/oracle.rs"]
 mod oracle;
 
-fn endpoint(api: Api) -> Endpoint {
-    Endpoint::configured(Provider::Unknown, api, genops::call::Operation::Chat)
-}
+use oracle::endpoint;
 
 fn apis() -> impl Strategy<Value = Api> {
     prop::sample::select(oracle::APIS)

@@ -1,7 +1,8 @@
 //! Which calls are recognised, as whose, and where they are answered.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
-use genops::provider::{Provider, recognise};
+use genops::provider::{Api, Endpoint, Provider, RefusalKind, recognise, recognise_at};
+use genops::upstream::Upstream;
 
 type Call = (
     &'static str,
@@ -180,8 +181,78 @@ fn token_counts_and_fetches_consume_nothing() {
 #[test]
 fn a_signature_names_the_region_where_nothing_else_does() {
     let mut endpoint = recognise("POST", "bedrock.internal", "/model/m/converse").unwrap();
-    endpoint.locate("AWS4-HMAC-SHA256 Credential=AK/20260101/eu-central-1/bedrock/aws4_request, SignedHeaders=host, Signature=0");
+    let signature = "AWS4-HMAC-SHA256 Credential=AK/20260101/eu-central-1/bedrock/aws4_request, SignedHeaders=host, Signature=0";
+    endpoint.locate(|| Some(signature));
     assert_eq!(endpoint.region.as_deref(), Some("eu-central-1"));
-    endpoint.locate("AWS4-HMAC-SHA256 Credential=AK/20260101/us-east-1/bedrock/aws4_request");
-    assert_eq!(endpoint.region.as_deref(), Some("eu-central-1"), "what is known stays");
+    endpoint.locate(|| panic!("what is known stays"));
+    let mut elsewhere = recognise("POST", "api.openai.com", "/v1/responses").unwrap();
+    elsewhere.locate(|| panic!("no other provider's calls are signed so"));
+    for foreign in [
+        "Bearer eu-central-1/bedrock/aws4_request",
+        "AWS4-HMAC-SHA256 Credential=AK/20260101/eu-west-1/s3/aws4_request",
+    ] {
+        let mut endpoint = recognise("POST", "bedrock.internal", "/model/m/converse").unwrap();
+        endpoint.locate(|| Some(foreign));
+        assert_eq!(endpoint.region, None, "{foreign}");
+    }
+}
+
+fn at(upstream: &Upstream, path: &str) -> Endpoint {
+    recognise_at(Some(upstream), "POST", "llm.corp", path)
+        .unwrap_or_else(|| panic!("{path} is not recognised"))
+}
+
+#[test]
+fn a_stated_provider_counts_as_if_the_host_were_its_own() {
+    let groq = Upstream { provider: Some(Provider::Groq), ..Upstream::default() };
+    for path in
+        ["/v1/chat/completions", "/groq/openai/v1/chat/completions?a=b", "//openai/v1/chat/completions"]
+    {
+        let endpoint = at(&groq, path);
+        assert_eq!((endpoint.provider, endpoint.api), (Provider::Groq, Api::ChatCompletions), "{path}");
+    }
+    // Words that end other paths too are telling once the provider is known.
+    assert!(recognise("POST", "llm.corp", "/apps/responses").is_none());
+    assert_eq!(at(&groq, "/apps/responses").api, Api::Responses);
+    // The refusal is spelt as that provider spells it.
+    let azure = Upstream { provider: Some(Provider::AzureOpenAi), ..Upstream::default() };
+    let body =
+        at(&azure, "/v1/chat/completions").dialect.refusal(RefusalKind::Forbidden, "m", "c", None).body;
+    assert_eq!(
+        String::from_utf8(body).unwrap(),
+        r#"{"error":{"code":"403","innererror":{"code":"c"},"message":"m"}}"#
+    );
+    // It outranks what the authority says, and what is no AI call stays none.
+    assert_eq!(
+        recognise_at(Some(&groq), "POST", "api.mistral.ai", "/v1/ocr").unwrap().provider,
+        Provider::Groq
+    );
+    assert!(recognise_at(Some(&groq), "POST", "llm.corp", "/upload").is_none());
+    assert!(recognise_at(Some(&groq), "GET", "llm.corp", "/v1/models").is_none());
+}
+
+#[test]
+fn a_stated_api_counts_whatever_the_path_unless_the_path_says_that_api_itself() {
+    let claude = Upstream { api: Some(Api::Messages), ..Upstream::default() };
+    let forced = at(&claude, "/assistant");
+    assert_eq!((forced.provider, forced.api, forced.billable), (Provider::Anthropic, Api::Messages, true));
+    assert_eq!(at(&claude, "/v1/chat/completions").api, Api::Messages);
+    assert!(!at(&claude, "/v1/messages/count_tokens").billable, "counting tokens stays what it is");
+    assert!(recognise_at(Some(&claude), "GET", "llm.corp", "/assistant").is_none());
+    let converse = Upstream { api: Some(Api::Converse), ..Upstream::default() };
+    let path = at(&converse, "/model/m/converse-stream");
+    assert_eq!((path.path_model.as_deref(), path.path_stream), (Some("m"), Some(true)));
+    let exempt = Upstream { api: Some(Api::Unread), ..Upstream::default() };
+    assert!(!at(&exempt, "/v1/chat/completions").billable);
+}
+
+#[test]
+fn a_stated_region_and_model_count_before_those_of_host_path_and_body() {
+    let upstream =
+        Upstream { region: Some("eu".to_owned()), model: Some("gpt-4o".to_owned()), ..Upstream::default() };
+    let path = "/openai/deployments/prod/chat/completions";
+    let endpoint = recognise_at(Some(&upstream), "POST", "us.api.openai.com", path).unwrap();
+    assert_eq!(endpoint.region.as_deref(), Some("eu"));
+    let facts = endpoint.read_request(None, br#"{"model":"prod","messages":[]}"#).unwrap();
+    assert_eq!(facts.model.as_deref(), Some("gpt-4o"));
 }

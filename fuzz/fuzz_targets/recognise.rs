@@ -7,7 +7,7 @@ fuzz_target!(|input: (&str, &str, &str)| {
     let (authority, path, authorization) = input;
     for method in ["POST", "GET"] {
         if let Some(mut endpoint) = genops::provider::recognise(method, authority, path) {
-            endpoint.locate(authorization);
+            endpoint.locate(|| Some(authorization));
         }
     }
 });

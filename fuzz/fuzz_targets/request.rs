@@ -4,13 +4,11 @@
 #[path = "../oracle.rs"]
 mod oracle;
 
-use genops::call::Operation;
-use genops::provider::{Endpoint, Provider};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|body: &[u8]| {
     for api in oracle::APIS {
-        let endpoint = Endpoint::configured(Provider::Unknown, *api, Operation::Chat);
+        let endpoint = oracle::endpoint(*api);
         _ = endpoint.read_request(None, body);
         _ = endpoint.read_request(Some("multipart/form-data; boundary=b"), body);
     }

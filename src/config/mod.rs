@@ -13,6 +13,7 @@ mod model;
 mod section;
 mod settings;
 mod structure;
+mod upstreams;
 
 use std::fmt;
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::amount::{Amount, Currency};
 use crate::awu::Attribute;
 use crate::budget::Budget;
+use crate::upstream::Upstream;
 
 /// A complete, valid configuration.
 #[derive(Clone, Debug)]
@@ -27,6 +28,8 @@ pub struct Config {
     pub failure: Failure,
     /// Where telemetry goes.
     pub telemetry: Telemetry,
+    /// What is known of upstreams beside their hosts and paths; the first that matches counts.
+    pub upstreams: Vec<Upstream>,
 }
 
 /// Where one attribute comes from.

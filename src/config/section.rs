@@ -203,7 +203,7 @@ pub(super) fn describe(value: &Value) -> String {
 }
 
 /// `, did you mean "limit"?`, or nothing when no known word is near.
-fn suggestion<'w>(word: &str, known: impl Iterator<Item = &'w str>) -> String {
+pub(super) fn suggestion<'w>(word: &str, known: impl Iterator<Item = &'w str>) -> String {
     const NEAR: f64 = 0.6;
     known
         .map(|candidate| (strsim::normalized_damerau_levenshtein(word, candidate), candidate))

@@ -7,7 +7,7 @@ use super::model::{
     Source, Telemetry,
 };
 use super::section::{Section, describe};
-use super::{budgets, section};
+use super::{budgets, section, upstreams};
 use crate::amount::{Amount, Currency};
 use crate::attribute_value;
 use crate::awu::Attribute;
@@ -24,6 +24,7 @@ pub(super) fn read(root: Section<'_>) -> Config {
         max_request_bytes: max_request_bytes(&root),
         failure: failure(root.section("failure")),
         telemetry: telemetry(root.section("telemetry")),
+        upstreams: upstreams::read(&root),
         prices,
     };
     root.finish();

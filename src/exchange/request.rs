@@ -15,6 +15,7 @@ use crate::headers::Headers;
 use crate::ports::Ports;
 use crate::provider::{self, Endpoint};
 use crate::telemetry::metric::Metric;
+use crate::upstream::{self, Place, Upstream};
 
 /// A recognised AI call whose body is awaited. Its AWU exists and no longer changes.
 #[derive(Debug)]
@@ -38,7 +39,7 @@ pub(super) fn begin(
     ports: &dyn Ports,
 ) -> (State, Effects) {
     let edits = names::clean_request(headers, config);
-    let recognised = recognise(headers).filter(|endpoint| endpoint.billable);
+    let recognised = recognise(config, headers, ports).filter(|endpoint| endpoint.billable);
     let Some(endpoint) = recognised else {
         return match config.failure.unrecognised {
             FailMode::Pass => pass(edits),
@@ -91,10 +92,28 @@ pub(super) fn too_large(config: &Config, call: Call, bytes: usize, ports: &dyn P
     )
 }
 
-fn recognise(headers: Headers<'_>) -> Option<Endpoint> {
+fn recognise(config: &Config, headers: Headers<'_>, ports: &dyn Ports) -> Option<Endpoint> {
     let method = headers.unique(":method")?;
     let authority = headers.unique(":authority").unwrap_or_default();
-    provider::recognise(method, authority, headers.unique(":path")?)
+    let path = headers.unique(":path")?;
+    let upstream = upstream(config, &upstream::Request { authority, path }, ports);
+    let mut endpoint = provider::recognise_at(upstream, method, authority, path)?;
+    endpoint.locate(|| headers.unique("authorization"));
+    Some(endpoint)
+}
+
+/// What the configuration knows of where the request goes.
+fn upstream<'c>(
+    config: &'c Config,
+    request: &upstream::Request<'_>,
+    ports: &dyn Ports,
+) -> Option<&'c Upstream> {
+    upstream::find(&config.upstreams, request, |place| {
+        ports.property(match place {
+            Place::Route => &["xds", "route_name"],
+            Place::Cluster => &["xds", "cluster_name"],
+        })
+    })
 }
 
 fn unreadable(config: &Config, call: Call, problem: &str, ports: &dyn Ports) -> (State, Effects) {

@@ -109,6 +109,10 @@ impl Player {
                 let text = String::from_utf8(text()).expect("UTF-8");
                 self.configure_all(&text)
             }
+            ["route", name, cluster] => {
+                self.proxy.route = Some([(*name).to_owned(), (*cluster).to_owned()]);
+                Ok(Vec::new())
+            }
             ["worker", number] => self.use_worker(number.parse().expect("a worker's number")),
             ["clock", by] => {
                 let mut world = self.proxy.world.borrow_mut();

@@ -19,6 +19,8 @@ pub struct Proxy {
     stage: Box<dyn Stage>,
     progress: BTreeMap<u32, Progress>,
     next_stream: u32,
+    /// The route that requests take from now on: its name and its cluster's.
+    pub route: Option<[String; 2]>,
 }
 
 /// Where a stream stands in the proxy.
@@ -35,7 +37,7 @@ impl Proxy {
     pub fn new(start: StartStage<'_>) -> Self {
         let world = World::new();
         let stage = start(world.clone());
-        Self { world, stage, progress: BTreeMap::new(), next_stream: 1 }
+        Self { world, stage, progress: BTreeMap::new(), next_stream: 1, route: None }
     }
 
     /// Gives a worker a configuration.
@@ -58,6 +60,10 @@ impl Proxy {
         let before = request.clone();
         let mut stream = Stream { worker, request, ..Stream::default() };
         stream.set_attribute(&["upstream", "request_attempt_count"], &0_u64.to_le_bytes());
+        if let Some([route, cluster]) = &self.route {
+            stream.set_attribute(&["xds", "route_name"], route.as_bytes());
+            stream.set_attribute(&["xds", "cluster_name"], cluster.as_bytes());
+        }
         self.world.borrow_mut().streams.insert(id, stream);
         self.progress.insert(id, Progress::default());
         self.stage.create(id)?;

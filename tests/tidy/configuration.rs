@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use genops::catalogue::Provider;
 use genops::config::{Invalid, parse};
 use serde_json::{Map, Value, json};
 
@@ -185,4 +186,14 @@ fn every_shipped_and_documented_configuration_is_valid() {
         }
     }
     assert!(seen >= 5, "only {seen} configurations were found");
+}
+
+#[test]
+fn the_reference_lists_every_provider_that_can_be_named() {
+    let text = read("docs/configuration.md");
+    let (_, list) = text.split_once("by the names that `provider` takes").expect("the list");
+    let list = list.split_once(":\n").expect("its begin").1.split("\n\n").next().unwrap();
+    let listed: Vec<&str> = list.split('`').skip(1).step_by(2).collect();
+    let known = Provider::ALL.iter().filter(|provider| **provider != Provider::Unknown);
+    assert_eq!(listed, known.map(|provider| provider.slug()).collect::<Vec<_>>());
 }

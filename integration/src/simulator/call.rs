@@ -32,14 +32,19 @@ impl Call {
 
     /// The request's own cap on the output of one choice.
     pub(super) fn output_cap(&self) -> Option<u64> {
-        ["max_completion_tokens", "max_tokens", "max_output_tokens"]
-            .into_iter()
-            .find_map(|name| self.body[name].as_u64())
+        let of = |object: &Value, names: &[&str]| names.iter().find_map(|name| object[*name].as_u64());
+        of(&self.body, &["max_completion_tokens", "max_tokens", "max_output_tokens"])
+            .or_else(|| of(&self.body["inferenceConfig"], &["maxTokens"]))
+            .or_else(|| of(&self.body["generationConfig"], &["maxOutputTokens"]))
+            .or_else(|| of(&self.body["options"], &["num_predict"]))
     }
 
     /// Bytes of text that the model has to read.
     pub(super) fn text_bytes(&self) -> usize {
-        ["messages", "input", "instructions"].into_iter().map(|name| text_bytes(&self.body[name])).sum()
+        ["messages", "input", "instructions", "contents"]
+            .into_iter()
+            .map(|name| text_bytes(&self.body[name]))
+            .sum()
     }
 }
 
@@ -48,7 +53,7 @@ fn text_bytes(value: &Value) -> usize {
     match value {
         Value::String(text) => text.len(),
         Value::Array(items) => items.iter().map(text_bytes).sum(),
-        Value::Object(fields) => ["content", "text", "input_text"]
+        Value::Object(fields) => ["content", "text", "input_text", "parts"]
             .into_iter()
             .filter_map(|name| fields.get(name))
             .map(text_bytes)
@@ -70,6 +75,7 @@ mod tests {
         assert_eq!(bytes(r#"{"messages":[{"content":[{"type":"text","text":"abcdef"}]}]}"#), 6);
         assert_eq!(bytes(r#"{"input":"abc","instructions":"de"}"#), 5);
         assert_eq!(bytes(r#"{"input":[[1,2],[3]]}"#), 12);
+        assert_eq!(bytes(r#"{"contents":[{"role":"user","parts":[{"text":"abc"}]}]}"#), 3);
         assert_eq!(bytes("not json"), 0);
     }
 }

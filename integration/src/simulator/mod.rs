@@ -1,7 +1,7 @@
 //! A provider of AI, simulated: real OpenAI shapes, deterministic figures, bad behaviour on demand.
 //!
-//! It answers `/v1/chat/completions`, `/v1/responses` and `/v1/embeddings`, whole or streamed, and anything
-//! else with OpenAI's 404. It records every request as it arrived, in what order, and what usage it has
+//! It answers `/v1/chat/completions`, `/v1/responses` and `/v1/embeddings`, whole or streamed, the chats of the
+//! [`provider`]s with APIs of their own, and anything else with OpenAI's 404. It records every request as it arrived, in what order, and what usage it has
 //! served, so that a test can compare the filter's books with the provider's.
 //!
 //! How it behaves is a [`Behaviour`]: one for all calls ([`Simulator::behave`]), one for the next call only
@@ -13,6 +13,7 @@ mod chat;
 mod embeddings;
 mod figures;
 mod output;
+mod provider;
 mod record;
 mod respond;
 mod responses;

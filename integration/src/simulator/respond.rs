@@ -4,7 +4,7 @@ use super::behaviour::{Behaviour, Cut, Gzip, Hold};
 use super::call::Call;
 use super::figures::Usage;
 use super::output::{Outcome, Output};
-use super::{State, chat, embeddings, responses};
+use super::{State, chat, embeddings, provider, responses};
 use crate::serve::BoxError;
 use bytes::Bytes;
 use flate2::Compression;
@@ -24,19 +24,26 @@ const EVENTS: &str = "text/event-stream; charset=utf-8";
 pub(super) struct Shape {
     status: u16,
     content_type: String,
+    headers: Vec<(&'static str, String)>,
     pieces: Vec<Bytes>,
     usage: Usage,
 }
 
 impl Shape {
     pub(super) fn json(usage: Usage, body: &Value) -> Self {
-        let pieces = vec![Bytes::from(body.to_string())];
-        Self { status: 200, content_type: JSON.into(), pieces, usage }
+        Self::pieces(usage, JSON, vec![Bytes::from(body.to_string())])
     }
 
     pub(super) fn events(usage: Usage, events: Vec<String>) -> Self {
-        let pieces = events.into_iter().map(Bytes::from).collect();
-        Self { status: 200, content_type: EVENTS.into(), pieces, usage }
+        Self::pieces(usage, EVENTS, events.into_iter().map(Bytes::from).collect())
+    }
+
+    pub(super) fn pieces(usage: Usage, content_type: &str, pieces: Vec<Bytes>) -> Self {
+        Self { status: 200, content_type: content_type.into(), headers: Vec::new(), pieces, usage }
+    }
+
+    pub(super) fn with_headers(self, headers: Vec<(&'static str, String)>) -> Self {
+        Self { headers, ..self }
     }
 
     fn error(status: u16) -> Self {
@@ -50,24 +57,19 @@ impl Shape {
         Self { status, ..Self::json(Usage::default(), &body) }
     }
 
-    fn of(path: &str, call: &Call, behaviour: &Behaviour) -> Self {
+    fn of(path: &str, query: &str, call: &Call, behaviour: &Behaviour) -> Self {
         if let Some(status) = behaviour.status {
             return Self::error(status);
         }
         if let Some(canned) = &behaviour.canned {
             let content_type = canned.content_type.clone();
-            return Self {
-                status: 200,
-                content_type,
-                pieces: canned.pieces.clone(),
-                usage: Usage::default(),
-            };
+            return Self::pieces(Usage::default(), &content_type, canned.pieces.clone());
         }
         match path {
             "/v1/chat/completions" => chat::answer(call, behaviour),
             "/v1/responses" => responses::answer(call, behaviour),
             "/v1/embeddings" => embeddings::answer(call, behaviour),
-            _ => Self::error(404),
+            _ => provider::answer(path, query, call, behaviour).unwrap_or_else(|| Self::error(404)),
         }
     }
 
@@ -101,7 +103,8 @@ pub(super) async fn respond(
         outcome.cut();
         return Err("the simulator closes without an answer".into());
     }
-    let shape = Shape::of(head.uri.path(), &Call::parse(&body), &behaviour);
+    let query = head.uri.query().unwrap_or_default();
+    let shape = Shape::of(head.uri.path(), query, &Call::parse(&body), &behaviour);
     dress(shape, &head.headers, &behaviour, outcome)
 }
 
@@ -128,6 +131,9 @@ fn dress(
         .header("content-type", shape.content_type.as_str())
         .header("x-request-id", "req_simulated")
         .header("openai-processing-ms", "1");
+    for (name, value) in &shape.headers {
+        response = response.header(*name, value);
+    }
     if is_compressed(behaviour.gzip, asked) {
         shape.compress();
         response = response.header("content-encoding", "gzip");

@@ -99,17 +99,6 @@ impl UsageReader {
         self.documents.is_between_documents() && self.shortfall(&self.best_known(), false, false).is_none()
     }
 
-    /// Whether the stream stands between two events, so that an error event can end it.
-    pub fn is_between_events(&self) -> bool {
-        match &self.framing {
-            Framing::Unknown => true,
-            Framing::Sse(sse) => sse.is_between_events(),
-            Framing::EventStream(frames) => frames.is_between_frames(),
-            Framing::Documents => self.documents.is_between_documents(),
-            Framing::Opaque => false,
-        }
-    }
-
     /// The answer ended; `ended_cleanly` unless the connection broke or the exchange was abandoned.
     pub fn finish(mut self, ended_cleanly: bool) -> Reading {
         let mid_frame = match &mut self.framing {

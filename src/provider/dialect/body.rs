@@ -6,8 +6,11 @@ use serde_json::{Value, json};
 /// The status that makes the SDK raise the right error, and retry only where that is of use.
 pub(super) const fn status(dialect: Dialect, kind: RefusalKind) -> u16 {
     match (dialect, kind) {
-        // botocore retries every 429, whatever it says.
+        // botocore and Cohere's SDK retry every 429, whatever it says; these are the statuses that their providers have
+        // for a spent quota. So is watsonx's.
         (Dialect::Bedrock, RefusalKind::Budget) => 400,
+        (Dialect::Cohere, RefusalKind::Budget) => 402,
+        (Dialect::Watsonx, RefusalKind::Budget) => 403,
         (_, RefusalKind::RateLimit | RefusalKind::Budget) => 429,
         (_, RefusalKind::Forbidden) => 403,
         (_, RefusalKind::BadRequest) => 400,
@@ -58,13 +61,17 @@ pub(super) fn headers(
 ) -> Vec<(&'static str, String)> {
     let mut headers = Vec::new();
     let waiting_helps = matches!(kind, RefusalKind::RateLimit | RefusalKind::Unavailable);
-    if !waiting_helps && matches!(dialect, Dialect::OpenAi | Dialect::Azure | Dialect::Anthropic) {
+    // Many SDKs obey it, and the same SDK speaks several dialects: that of `openai` is used for most providers.
+    if !waiting_helps {
         headers.push(("x-should-retry", "false".to_owned()));
     }
     if let Some(seconds) = retry_after_s {
         headers.push(("retry-after", seconds.to_string()));
     }
     if dialect == Dialect::Bedrock {
+        if let Some(seconds) = retry_after_s.filter(|_| waiting_helps) {
+            headers.push(("x-amz-retry-after", seconds.saturating_mul(1_000).to_string()));
+        }
         headers.push(("x-amzn-errortype", bedrock_type(kind).to_owned()));
     }
     headers
@@ -118,7 +125,7 @@ const fn google_status(kind: RefusalKind) -> &'static str {
     }
 }
 
-pub(super) const fn bedrock_type(kind: RefusalKind) -> &'static str {
+const fn bedrock_type(kind: RefusalKind) -> &'static str {
     match kind {
         RefusalKind::RateLimit => "ThrottlingException",
         RefusalKind::Budget => "ServiceQuotaExceededException",

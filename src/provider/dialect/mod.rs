@@ -3,7 +3,6 @@
 //! Knows the wire shape of each provider's errors; what is refused and why is decided elsewhere.
 
 mod body;
-mod stream;
 
 use super::endpoint::{Api, Provider};
 

@@ -23,8 +23,6 @@ pub(crate) struct Sse {
     value: Line,
     event: Scratch<8>,
     after_cr: bool,
-    /// A field has come since the last empty line.
-    in_event: bool,
 }
 
 impl Sse {
@@ -35,13 +33,7 @@ impl Sse {
             value: Line::Other,
             event: Scratch::new(),
             after_cr: false,
-            in_event: false,
         }
-    }
-
-    /// Whether no event has begun that has not ended.
-    pub(crate) fn is_between_events(&self) -> bool {
-        !self.in_event && self.line == Line::Name && self.name.is_empty()
     }
 
     pub(crate) fn feed<P: Payload>(&mut self, chunk: &[u8], payload: &mut P) {
@@ -82,7 +74,6 @@ impl Sse {
         }
         if self.name.is_empty() {
             self.event.clear();
-            self.in_event = false;
             payload.boundary();
         }
         self.end_line(tail)
@@ -103,8 +94,6 @@ impl Sse {
             _ => Line::Other,
         };
         self.line = Line::Space;
-        // Comments belong to no event.
-        self.in_event |= !self.name.is_empty();
     }
 
     fn value<'a, P: Payload>(&mut self, rest: &'a [u8], payload: &mut P) -> &'a [u8] {

@@ -21,6 +21,11 @@ impl Route {
         Self { api, shape: api, operation, model: None, stream: None }
     }
 
+    /// A call whose API is stated and whose path says nothing.
+    pub(super) fn stated(api: Api) -> Self {
+        Self::new(api, api.operation())
+    }
+
     /// A call that consumes nothing.
     fn unread(shape: Api, operation: Operation) -> Self {
         Self { shape, ..Self::new(Api::Unread, operation) }
