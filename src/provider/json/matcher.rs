@@ -323,7 +323,7 @@ impl<F: Copy, V: Visitor<F>> Sink for Matching<'_, F, V> {
 
     fn ignores_scalar(&self) -> bool {
         let matcher = &*self.matcher;
-        matcher.measured.is_none() && !matcher.target().is_some_and(|(node, _)| node.field.is_some())
+        matcher.measured.is_none() && matcher.target().is_none_or(|(node, _)| node.field.is_none())
     }
 
     fn scalar(&mut self, scalar: Option<Scalar<'_>>, span: Span) {
