@@ -1,4 +1,4 @@
-//! Quantities that budgets hold: whole tokens, or money in whole nano-units of a currency.
+//! Quantities that budgets hold: whole tokens or requests, or money in whole nano-units of a currency.
 //!
 //! Integers only; floating point exists at the telemetry border alone ([`Amount::to_telemetry`]). Arithmetic saturates,
 //! so a figure from the network can be absurd without being dangerous.
@@ -73,7 +73,7 @@ impl Amount {
     /// The figure as telemetry shows it: tokens as they are, money in whole currency units.
     pub fn to_telemetry(self, unit: Unit) -> f64 {
         match unit {
-            Unit::Tokens => self.0 as f64,
+            Unit::Tokens | Unit::Requests => self.0 as f64,
             Unit::Money(_) => self.0 as f64 / NANOS_PER_CURRENCY_UNIT as f64,
         }
     }
@@ -84,6 +84,8 @@ impl Amount {
 pub enum Unit {
     /// Tokens, input and output together.
     Tokens,
+    /// Requests.
+    Requests,
     /// Money of one currency, in nano-units.
     Money(Currency),
 }
@@ -93,6 +95,7 @@ impl Unit {
     pub fn as_str(&self) -> &str {
         match self {
             Self::Tokens => "tokens",
+            Self::Requests => "requests",
             Self::Money(currency) => currency.as_str(),
         }
     }
@@ -128,7 +131,7 @@ pub struct Display(pub Amount, pub Unit);
 impl fmt::Display for Display {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.1 {
-            Unit::Tokens => write!(f, "{}", self.0.get()),
+            Unit::Tokens | Unit::Requests => write!(f, "{}", self.0.get()),
             Unit::Money(_) => {
                 let whole = self.0.get() / NANOS_PER_CURRENCY_UNIT;
                 let nanos = self.0.get() % NANOS_PER_CURRENCY_UNIT;

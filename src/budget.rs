@@ -63,10 +63,32 @@ pub enum OnFull {
     SharedAccount,
 }
 
+/// Who keeps accounts in the ledger; names are unique in each family.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Family {
+    /// Budgets.
+    #[default]
+    Budget,
+    /// Limits on calls in flight: each call is one, until it ends.
+    Concurrency,
+}
+
+impl Family {
+    /// What the names of its records begin with; stable for ever.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Budget => "ledger",
+            Self::Concurrency => "slots",
+        }
+    }
+}
+
 /// One budget.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Budget {
-    /// Unique among budgets; names the accounts in the store.
+    /// Whose accounts these are.
+    pub family: Family,
+    /// Unique in its family; names the accounts in the store.
     pub name: Box<str>,
     /// What splits it into accounts; one account for all when empty.
     pub per: Vec<Key>,
@@ -103,6 +125,7 @@ impl Budget {
     /// A budget of one enforced account, everything else at its default.
     pub fn new(name: &str, unit: Unit, limit: Amount, window: Window) -> Self {
         Self {
+            family: Family::default(),
             name: name.into(),
             per: Vec::new(),
             unit,

@@ -1,13 +1,25 @@
-//! What a rate limit is: how much of something a key may take in a period, evenly, with a burst.
+//! What a rate limit is: how much of something a key may take in a period, evenly with a burst, or by the clock.
 //!
-//! Validated data; the configuration builds it and [`crate::limit`] enforces it. A limit per fixed window, and a limit on
-//! calls in flight, need nothing of this: they are budgets ([`crate::budget`]) of a minute, or of one for each call
-//! (window total, given back by `void` or on expiry).
+//! Validated data; the configuration builds it and [`crate::limit`] enforces it. A limit on calls in flight needs
+//! nothing of this: it is a budget ([`crate::budget`]) of one for each call (window total, given back by `void` or on
+//! expiry).
+
+use std::collections::BTreeMap;
 
 use crate::amount::{Amount, Unit};
 use crate::budget::{self, Enforcement, Key, OnFull};
 
-/// One smooth rate limit.
+/// How what was taken comes back.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Algorithm {
+    /// Evenly: at any moment the burst and what has flowed back since.
+    #[default]
+    Smooth,
+    /// All at once, when a window that is aligned to the clock (UTC) ends.
+    Fixed,
+}
+
+/// One rate limit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RateLimit {
     /// Unique among rate limits; names its cells in the store.
@@ -16,11 +28,15 @@ pub struct RateLimit {
     pub per: Vec<Key>,
     /// What it counts.
     pub unit: Unit,
-    /// How much flows back in one period; 0 admits the burst once and then nothing.
+    /// How much comes back in one period; 0 admits the burst once and then nothing.
     pub amount: Amount,
+    /// Other amounts for some keys, by [`budget::join`]ed key values; their bursts change in proportion.
+    pub limits: BTreeMap<Box<str>, Amount>,
     /// The period; 0 counts as 1.
     pub period_ms: u64,
-    /// How much can be taken at once.
+    /// How it comes back.
+    pub algorithm: Algorithm,
+    /// How much can be taken at once; a fixed window has no other burst than its amount.
     pub burst: Amount,
     /// What being over it does.
     pub enforcement: Enforcement,
@@ -30,15 +46,26 @@ pub struct RateLimit {
     pub on_full: OnFull,
 }
 
+/// What one key of a limit has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Quota {
+    /// How much comes back in one period.
+    pub amount: Amount,
+    /// How much can be taken at once.
+    pub burst: Amount,
+}
+
 impl RateLimit {
-    /// An enforced limit for all calls together whose burst is the amount of one period.
+    /// An enforced, smooth limit for all calls together whose burst is the amount of one period.
     pub fn new(name: &str, unit: Unit, amount: Amount, period_ms: u64) -> Self {
         Self {
             name: name.into(),
             per: Vec::new(),
             unit,
             amount,
+            limits: BTreeMap::new(),
             period_ms,
+            algorithm: Algorithm::default(),
             burst: amount,
             enforcement: Enforcement::default(),
             capacity: budget::Budget::DEFAULT_CAPACITY,
@@ -50,5 +77,53 @@ impl RateLimit {
     /// does not apply.
     pub fn key<'v>(&self, value: impl FnMut(Key) -> Option<&'v str>) -> Option<String> {
         budget::key(&self.per, value)
+    }
+
+    /// What the key has.
+    pub fn quota_of(&self, key: &str) -> Quota {
+        let own = self.limits.get(key).copied();
+        let amount = own.unwrap_or(self.amount);
+        let burst = match (self.algorithm, own) {
+            (Algorithm::Fixed, _) => amount,
+            (Algorithm::Smooth, None) => self.burst,
+            (Algorithm::Smooth, Some(own)) => self.burst_in_proportion(own),
+        };
+        Quota { amount, burst }
+    }
+
+    /// The burst of a key with another amount, rounded up; without an amount to compare with, that amount.
+    fn burst_in_proportion(&self, own: Amount) -> Amount {
+        let product = u128::from(self.burst.get()).saturating_mul(u128::from(own.get()));
+        let Some(whole) = product.checked_div(u128::from(self.amount.get())) else { return own };
+        let rest =
+            u128::from(product.checked_rem(u128::from(self.amount.get())).is_some_and(|rest| rest > 0));
+        Amount::new(u64::try_from(whole.saturating_add(rest)).unwrap_or(u64::MAX))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_with_an_amount_of_its_own_has_a_burst_in_proportion() {
+        let mut limit = RateLimit::new("r", Unit::Requests, Amount::new(60), 60_000);
+        limit.burst = Amount::new(10);
+        for (key, amount) in [("double", 120), ("third", 20), ("none", 0)] {
+            limit.limits.insert(key.into(), Amount::new(amount));
+        }
+        let quota = |limit: &RateLimit, key| {
+            let Quota { amount, burst } = limit.quota_of(key);
+            (amount.get(), burst.get())
+        };
+        assert_eq!(quota(&limit, "other"), (60, 10));
+        assert_eq!(quota(&limit, "double"), (120, 20));
+        assert_eq!(quota(&limit, "third"), (20, 4), "3.3, rounded up");
+        assert_eq!(quota(&limit, "none"), (0, 0));
+        limit.algorithm = Algorithm::Fixed;
+        assert_eq!(quota(&limit, "double"), (120, 120));
+        limit.algorithm = Algorithm::Smooth;
+        limit.amount = Amount::ZERO;
+        assert_eq!(quota(&limit, "double"), (120, 120));
     }
 }

@@ -147,6 +147,7 @@ fn unit(section: &Section<'_>, prices: &[Price]) -> Option<Unit> {
 const fn limit_rule(unit: Unit) -> &'static str {
     match unit {
         Unit::Tokens => "a whole number of tokens, 0 or more",
+        Unit::Requests => "a whole number of requests, 0 or more",
         Unit::Money(_) => "a figure of 0 or more with at most nine decimals",
     }
 }

@@ -245,7 +245,9 @@ fn otlp(section: Section<'_>) -> Option<Otlp> {
 /// A limit in `unit`'s own measure: whole tokens, or a decimal figure of the currency.
 pub(super) fn limit(value: &serde_json::Value, unit: crate::amount::Unit) -> Option<Amount> {
     match unit {
-        crate::amount::Unit::Tokens => section::whole_number(value).map(Amount::new),
+        crate::amount::Unit::Tokens | crate::amount::Unit::Requests => {
+            section::whole_number(value).map(Amount::new)
+        }
         crate::amount::Unit::Money(_) => money(value),
     }
 }

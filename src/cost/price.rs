@@ -19,6 +19,7 @@ pub struct Unpriced;
 pub fn amount(usage: &Usage, unit: Unit, price: Option<&Price>) -> Result<Amount, Unpriced> {
     match unit {
         Unit::Tokens => Ok(Amount::new(usage.total().unwrap_or(0))),
+        Unit::Requests => Ok(Amount::new(1)),
         Unit::Money(currency) => {
             price.filter(|price| price.currency == currency).map(|price| money(usage, price)).ok_or(Unpriced)
         }
@@ -31,7 +32,7 @@ pub fn amount(usage: &Usage, unit: Unit, price: Option<&Price>) -> Result<Amount
 /// [`Unpriced`] when money is asked for and the list has no price for the model in that currency.
 pub fn in_unit(usage: &Usage, unit: Unit, prices: &[Price], model: Option<&str>) -> Result<Amount, Unpriced> {
     let price = match unit {
-        Unit::Tokens => None,
+        Unit::Tokens | Unit::Requests => None,
         Unit::Money(currency) => model.and_then(|model| price_of(prices, model, Some(currency))),
     };
     amount(usage, unit, price)

@@ -11,6 +11,7 @@ use super::execution::{Answer, Execution, Governing};
 use super::expiry;
 use super::findings::Findings;
 use super::ground::Ground;
+use super::held::Held;
 use super::refusal;
 use super::request::Call;
 use super::reservation;
@@ -37,6 +38,8 @@ pub(super) struct Admission<'a> {
     pub(super) ports: &'a dyn Ports,
     /// What the stages came across without refusing.
     pub(super) findings: Findings,
+    /// What the stages took that ends with the call: given back if a later stage refuses.
+    pub(super) held: Held,
     /// What each budget's account was found in. The ledger tells it once, so it is reported whatever comes of this call.
     notices: Vec<(Arc<Budget>, Notices)>,
     /// Reservations of this call that could not be given back.
@@ -87,17 +90,22 @@ pub(super) fn admit(config: &Config, call: Call, facts: RequestFacts, ports: &dy
         now: ports.now(),
         ports,
         findings: Findings::default(),
+        held: Held::default(),
         notices: Vec::new(),
         stranded: 0,
     };
     let outcome = admission.pass();
+    if outcome.is_err() {
+        let stranded = admission.held.give_back(admission.now, ports);
+        admission.stranded = admission.stranded.saturating_add(stranded);
+    }
     let mut effects = Effects::default();
     admission.report(&mut effects);
     match outcome {
         Ok(entries) => {
             tell(&admission, &entries, &mut effects);
-            let Admission { estimate, findings, .. } = admission;
-            (execute(call, facts, estimate, &findings, entries, &mut effects), effects)
+            let Admission { estimate, findings, held, .. } = admission;
+            (execute(call, facts, estimate, &findings, entries, held, &mut effects), effects)
         }
         Err(ground) => {
             let Admission { findings, now, .. } = admission;
@@ -144,6 +152,7 @@ fn execute(
     estimate: Usage,
     findings: &Findings,
     entries: Vec<Entry>,
+    held: Held,
     effects: &mut Effects,
 ) -> State {
     let Call { awu, endpoint, edits, has_span, .. } = call;
@@ -157,6 +166,7 @@ fn execute(
         estimate,
         governing: governing(&entries),
         reservations: entries.into_iter().map(|entry| entry.reservation).collect(),
+        held,
         answer: Answer::Awaited,
         published: None,
     };

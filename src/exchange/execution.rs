@@ -4,6 +4,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::effects::{Effects, HeaderEdit};
+use super::held::Held;
 use super::settlement::{self, Consumed};
 use super::{Event, State, names};
 use crate::amount::{Amount, Display, Unit};
@@ -31,6 +32,8 @@ pub(super) struct Execution {
     pub(super) estimate: Usage,
     pub(super) governing: Option<Governing>,
     pub(super) reservations: Vec<Reservation>,
+    /// What ends with the call beside its reservations.
+    pub(super) held: Held,
     pub(super) answer: Answer,
     /// What the span shows of consumption so far.
     pub(super) published: Option<Consumed>,

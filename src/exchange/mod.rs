@@ -13,6 +13,7 @@ mod execution;
 mod expiry;
 mod findings;
 mod ground;
+mod held;
 mod names;
 mod refusal;
 mod request;
@@ -28,7 +29,7 @@ use crate::headers::Headers;
 use crate::ports::Ports;
 use execution::Execution;
 use request::Call;
-use settlement::Unsettled;
+use settlement::Settling;
 
 /// What happened to the exchange.
 #[derive(Clone, Copy, Debug)]
@@ -79,8 +80,8 @@ enum State {
     Collecting(Box<Call>),
     /// Reserved and let through; its answer is awaited or being read.
     Executing(Box<Execution>),
-    /// Settled in telemetry, while the ledger still owes some of it.
-    Settling(Vec<Unsettled>),
+    /// Settled in telemetry, while the store still owes some of it.
+    Settling(Settling),
     /// Not governed; only the header names that belong to the filter are kept clean.
     Ungoverned,
     /// Refused: whatever of the request still comes goes nowhere.
@@ -140,7 +141,7 @@ impl Exchange {
                 (State::Finished, Effects::default())
             }
             (State::Executing(execution), event) => execution.step(&self.config, event, ports),
-            (State::Settling(unsettled), Event::Done) => settlement::again(&self.config, unsettled, ports),
+            (State::Settling(settling), Event::Done) => settlement::again(&self.config, settling, ports),
             (State::Ungoverned, Event::ResponseHeaders { headers, .. }) => {
                 let effects = Effects { response_headers: names::clean(headers), ..Effects::default() };
                 (State::Finished, effects)

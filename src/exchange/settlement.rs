@@ -4,6 +4,7 @@ use super::State;
 use super::effects::Effects;
 use super::execution::{Execution, Governing, remaining};
 use super::expiry;
+use super::held::Held;
 use crate::amount::{Amount, Unit};
 use crate::config::Config;
 use crate::cost;
@@ -33,6 +34,13 @@ pub(super) enum Consumed {
 pub(super) struct Unsettled {
     reservation: Reservation,
     actual: Option<Amount>,
+}
+
+/// Everything of one AWU that the store could not settle at once.
+#[derive(Debug)]
+pub(super) struct Settling {
+    reservations: Vec<Unsettled>,
+    held: Held,
 }
 
 /// Settles everything and reports it.
@@ -75,15 +83,18 @@ pub(super) fn settle(
     }
     emit_cost(&mut effects, config, &execution, &consumed, now);
     count(&mut effects, &consumed, reserved_any);
-    let state = if unsettled.is_empty() { State::Finished } else { State::Settling(unsettled) };
-    (state, effects)
+    execution.held.settle(&consumed, now, ports);
+    let settling = Settling { reservations: unsettled, held: execution.held };
+    let settled = settling.reservations.is_empty() && settling.held.is_empty();
+    (if settled { State::Finished } else { State::Settling(settling) }, effects)
 }
 
 /// Tries once more what could not be settled; what fails again expires.
-pub(super) fn again(config: &Config, unsettled: Vec<Unsettled>, ports: &dyn Ports) -> (State, Effects) {
+pub(super) fn again(config: &Config, settling: Settling, ports: &dyn Ports) -> (State, Effects) {
+    let Settling { reservations, mut held } = settling;
     let mut effects = Effects::default();
     let mut failed = Vec::new();
-    for Unsettled { reservation, actual } in unsettled {
+    for Unsettled { reservation, actual } in reservations {
         resolve(config, reservation, actual, ports.now(), ports, &mut effects, &mut failed);
     }
     for Unsettled { reservation, .. } in failed {
@@ -92,6 +103,9 @@ pub(super) fn again(config: &Config, unsettled: Vec<Unsettled>, ports: &dyn Port
             reservation.budget().name
         );
         effects.count(Metric::SettlementFailure);
+    }
+    if !held.again(ports.now(), ports) {
+        effects.counts.push((Metric::SettlementFailure, held.abandon()));
     }
     (State::Finished, effects)
 }
@@ -205,7 +219,7 @@ fn cost_attributes(config: &Config, execution: &Execution, usage: &Usage) -> Opt
     let model = execution.model.as_deref()?;
     let counted = match execution.governing.as_ref().map(Governing::unit) {
         Some(Unit::Money(currency)) => cost::price_of(&config.prices, model, Some(currency)),
-        Some(Unit::Tokens) | None => None,
+        Some(Unit::Tokens | Unit::Requests) | None => None,
     };
     let price = counted.or_else(|| cost::price_of(&config.prices, model, None))?;
     let unit = Unit::Money(price.currency);

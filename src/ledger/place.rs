@@ -32,7 +32,7 @@ impl Place {
 
     /// The record's name in the store.
     pub(crate) fn record(&self, budget: &Budget) -> String {
-        self.bucket.record("ledger", &budget.name)
+        self.bucket.record(budget.family.as_str(), &budget.name)
     }
 
     /// Window definition, unit and key: equal exactly for the same account.

@@ -1,8 +1,9 @@
-//! Smooth rate limits over the shared store: take before a call, correct after it.
+//! Rate limits over the shared store: take before a call, correct after it.
 //!
 //! Knows [`RateLimit`]s and the [`Store`]; knows no budget's accounts and no host. Invariants, whatever the interleaving:
-//! in no stretch of time is more admitted than the burst plus what flows back in that stretch; of several takes all are
-//! admitted or none; a clock that steps back gives nothing and costs nothing; memory is bounded.
+//! in no stretch of time does a smooth limit admit more than the burst plus what flows back in that stretch, and in no
+//! window does a fixed one admit more than its amount; of several takes all are admitted or none; what has come back by
+//! itself is not given back once more; a clock that steps back gives nothing and costs nothing; memory is bounded.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -21,6 +22,7 @@
 mod cell;
 mod record;
 
+use std::fmt;
 use std::sync::Arc;
 
 use crate::amount::Amount;
@@ -30,7 +32,7 @@ use crate::ports::Store;
 use crate::rate_limit::RateLimit;
 use crate::timestamp::Timestamp;
 
-use self::cell::Terms;
+use self::cell::{Definition, Terms};
 use self::record::Record;
 
 pub use self::cell::Allowance;
@@ -53,6 +55,8 @@ pub struct Grant {
     key: Box<str>,
     bucket: Bucket,
     amount: Amount,
+    /// The cell's `since_ns` when it was taken.
+    since_ns: u64,
 }
 
 impl Grant {
@@ -129,6 +133,18 @@ pub enum LimitError {
     KeyTooLong,
 }
 
+impl fmt::Display for LimitError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Contended => f.write_str("other workers came first each time"),
+            Self::Unavailable(status) => write!(f, "the shared store failed with host status {status}"),
+            Self::Corrupt => f.write_str("a stored record cannot be read"),
+            Self::Full => f.write_str("there is no room for another key"),
+            Self::KeyTooLong => f.write_str("the attribution is too long for a key"),
+        }
+    }
+}
+
 impl From<Failure> for LimitError {
     fn from(failure: Failure) -> Self {
         match failure {
@@ -178,13 +194,17 @@ pub fn settle<S: Store + ?Sized>(
     actual: Amount,
 ) -> Result<Allowance, (LimitError, Grant)> {
     let limit = &*grant.limit;
-    let terms = Terms::of(limit);
+    let definition = Definition::of(limit);
+    let terms = Terms::of(limit, definition, &grant.key);
     let corrected = bucket::update(store, &record_of(limit, grant.bucket), |bytes| {
         let mut record = open(bytes, now)?;
-        let cell = record.cell(&grant.key, limit.period_ms).unwrap_or_default();
-        let cell = cell.drain(&terms, record.clock_ns).correct(&terms, grant.amount, actual);
-        let allowance = cell.allowance(&terms, limit.burst);
-        if !record.put((&grant.key, limit.period_ms), cell, &terms, room(limit)) {
+        let cell = record.cell(&grant.key, definition, &terms);
+        let after = cell.correct(&terms, grant.since_ns, grant.amount, actual);
+        let allowance = after.allowance(&terms);
+        if after == cell {
+            return Ok(Step::Leave(allowance));
+        }
+        if !record.put(limit, &grant.key, after) {
             return Err(LimitError::Full);
         }
         Ok(Step::Write(record.encode(), allowance))
@@ -214,26 +234,30 @@ fn take_at<S: Store + ?Sized>(
     (bucket, key): (Bucket, &str),
 ) -> Result<Tried, LimitError> {
     let limit = take.limit;
-    let terms = Terms::of(limit);
-    let grant = |amount| Grant { limit: Arc::clone(limit), key: key.into(), bucket, amount };
+    let definition = Definition::of(limit);
+    let terms = Terms::of(limit, definition, key);
+    let grant =
+        |amount, since_ns| Grant { limit: Arc::clone(limit), key: key.into(), bucket, amount, since_ns };
     bucket::update(store, &record_of(limit, bucket), |bytes| {
         let mut record = open(bytes, now)?;
-        let cell = record.cell(key, limit.period_ms).unwrap_or_default().drain(&terms, record.clock_ns);
+        let cell = record.cell(key, definition, &terms);
         match cell.take(&terms, take.amount) {
             Ok(after) => {
-                if !record.put((key, limit.period_ms), after, &terms, room(limit)) {
+                if !record.put(limit, key, after) {
                     return Err(LimitError::Full);
                 }
-                let allowance = after.allowance(&terms, limit.burst);
-                Ok(Step::Write(record.encode(), Ok((grant(take.amount), allowance, false))))
+                let granted = (grant(take.amount, after.since_ns), after.allowance(&terms), false);
+                Ok(Step::Write(record.encode(), Ok(granted)))
             }
             Err(over) => {
-                let allowance = cell.allowance(&terms, limit.burst);
+                let allowance = cell.allowance(&terms);
                 Ok(Step::Leave(match limit.enforcement {
                     Enforcement::Enforce => {
                         Err(Cause::Limited { allowance, retry_after_ms: over.retry_after_ms })
                     }
-                    Enforcement::Warn | Enforcement::Shadow => Ok((grant(Amount::ZERO), allowance, true)),
+                    Enforcement::Warn | Enforcement::Shadow => {
+                        Ok((grant(Amount::ZERO, cell.since_ns), allowance, true))
+                    }
                 }))
             }
         }
@@ -248,8 +272,4 @@ fn open(bytes: Option<&[u8]>, now: Timestamp) -> Result<Record<'_>, LimitError> 
 
 fn record_of(limit: &RateLimit, bucket: Bucket) -> String {
     bucket.record("limit", &limit.name)
-}
-
-fn room(limit: &RateLimit) -> usize {
-    bucket::keys_per_record(limit.capacity)
 }

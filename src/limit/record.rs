@@ -1,13 +1,15 @@
 //! The stored cells of one bucket of a rate limit.
 //!
-//! Layout 1, little-endian: `1u8`, clock `u64` ns, then cells until the end, each of: key length `u16`, period `u64` ms,
-//! backlog `u128`, as of `u64` ns, the key. A cell of another period is another cell. A cell that has drained holds
-//! nothing and is dropped by the next write. Bytes that are not exactly this are unreadable, never empty.
+//! Layout 1, little-endian: `1u8`, clock `u64` ns, then cells until the end, each of: key length `u16`, definition `u64`
+//! (the period in ms, and in the highest bit whether it is a fixed window), backlog `u128`, as of `u64` ns, since `u64`
+//! ns, the key. A cell of another definition is another cell. A cell that has drained holds nothing and is dropped by the
+//! next write. Bytes that are not exactly this are unreadable, never empty.
 
-use crate::bucket::MAX_KEYS;
+use crate::bucket::{self, MAX_KEYS};
+use crate::rate_limit::RateLimit;
 
 use super::LimitError;
-use super::cell::{Cell, Terms};
+use super::cell::{Cell, Definition, Terms};
 
 const LAYOUT: u8 = 1;
 
@@ -22,7 +24,7 @@ pub(crate) struct Record<'a> {
 #[derive(Debug)]
 struct Stored<'a> {
     key: &'a str,
-    period_ms: u64,
+    definition: Definition,
     cell: Cell,
 }
 
@@ -37,52 +39,53 @@ impl<'a> Record<'a> {
         let mut record = Self { clock_ns: u64::from_le_bytes(*clock), cells: Vec::with_capacity(4) };
         while !rest.is_empty() {
             let (key_len, after) = rest.split_first_chunk()?;
-            let (period, after) = after.split_first_chunk()?;
+            let (definition, after) = after.split_first_chunk()?;
             let (backlog, after) = after.split_first_chunk()?;
             let (as_of, after) = after.split_first_chunk()?;
+            let (since, after) = after.split_first_chunk()?;
             let (key, after) = after.split_at_checked(usize::from(u16::from_le_bytes(*key_len)))?;
-            let cell = Cell { backlog: u128::from_le_bytes(*backlog), as_of_ns: u64::from_le_bytes(*as_of) };
-            let key = std::str::from_utf8(key).ok()?;
-            record.cells.push(Stored { key, period_ms: u64::from_le_bytes(*period), cell });
+            let cell = Cell {
+                backlog: u128::from_le_bytes(*backlog),
+                as_of_ns: u64::from_le_bytes(*as_of),
+                since_ns: u64::from_le_bytes(*since),
+            };
+            let definition = Definition::from_code(u64::from_le_bytes(*definition));
+            record.cells.push(Stored { key: std::str::from_utf8(key).ok()?, definition, cell });
             rest = after;
         }
         (*layout == LAYOUT && record.cells.len() <= MAX_KEYS).then_some(record)
     }
 
-    /// The cell of a key, empty if there is none.
-    pub(crate) fn cell(&self, key: &str, period_ms: u64) -> Option<Cell> {
-        self.cells.iter().find(|c| c.key == key && c.period_ms == period_ms).map(|c| c.cell)
+    /// The cell of a key as of the record's clock, empty if there is none.
+    pub(crate) fn cell(&self, key: &str, definition: Definition, terms: &Terms) -> Cell {
+        let stored = self.cells.iter().find(|c| c.key == key && c.definition == definition);
+        stored.map(|stored| stored.cell).unwrap_or_default().drain(terms, self.clock_ns)
     }
 
     /// Puts a cell in, if there is room. What has drained makes room.
-    pub(crate) fn put(
-        &mut self,
-        (key, period_ms): (&'a str, u64),
-        cell: Cell,
-        terms: &Terms,
-        room: usize,
-    ) -> bool {
-        let clock_ns = self.clock_ns;
+    pub(crate) fn put(&mut self, limit: &RateLimit, key: &'a str, cell: Cell) -> bool {
+        let (clock_ns, own) = (self.clock_ns, Definition::of(limit));
         self.cells.retain(|c| {
-            let other = c.key != key || c.period_ms != period_ms;
-            other && c.cell.drain(terms, clock_ns).backlog > 0
+            let other = c.key != key || c.definition != own;
+            other && c.cell.drain(&Terms::of(limit, c.definition, c.key), clock_ns).backlog > 0
         });
-        let fits = self.cells.len() < room;
+        let fits = self.cells.len() < bucket::keys_per_record(limit.capacity);
         if fits && cell.backlog > 0 {
-            self.cells.push(Stored { key, period_ms, cell });
+            self.cells.push(Stored { key, definition: own, cell });
         }
         fits || cell.backlog == 0
     }
 
     pub(crate) fn encode(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(self.cells.len().saturating_add(1).saturating_mul(64));
+        let mut bytes = Vec::with_capacity(self.cells.len().saturating_add(1).saturating_mul(72));
         bytes.push(LAYOUT);
         bytes.extend_from_slice(&self.clock_ns.to_le_bytes());
-        for Stored { key, period_ms, cell } in &self.cells {
+        for Stored { key, definition, cell } in &self.cells {
             bytes.extend_from_slice(&u16::try_from(key.len()).unwrap_or(u16::MAX).to_le_bytes());
-            bytes.extend_from_slice(&period_ms.to_le_bytes());
+            bytes.extend_from_slice(&definition.to_code().to_le_bytes());
             bytes.extend_from_slice(&cell.backlog.to_le_bytes());
             bytes.extend_from_slice(&cell.as_of_ns.to_le_bytes());
+            bytes.extend_from_slice(&cell.since_ns.to_le_bytes());
             bytes.extend_from_slice(key.as_bytes());
         }
         bytes

@@ -9,6 +9,8 @@
     reason = "a test fails by panicking"
 )]
 
+mod fixed;
+
 use std::cell::RefCell;
 use std::sync::Arc;
 
@@ -193,6 +195,34 @@ fn a_lost_race_never_admits_beyond_the_burst() {
     let store = Racing { store: MemoryStore::default(), rival: RefCell::new(rival) };
     assert_eq!(take(&store, 0, &limit, "", 1).unwrap_err(), Some(100));
     assert_eq!(*rivals.borrow(), 5);
+}
+
+#[test]
+fn what_has_flowed_back_by_itself_is_not_given_back_once_more() {
+    let (store, limit) = (MemoryStore::default(), rate(600, 60_000, 600));
+    let (early, _) = take(&store, 0, &limit, "", 500).unwrap();
+    // All of it has flowed back, and somebody else took it.
+    let (_, left) = take(&store, 60_000, &limit, "", 600).unwrap();
+    assert_eq!(left, 0);
+    assert_eq!(limit::settle(&store, at(60_000), early, Amount::ZERO).unwrap().remaining, Amount::ZERO);
+    // Had it used more than it took, that would count.
+    let store = MemoryStore::default();
+    let (early, _) = take(&store, 0, &limit, "", 500).unwrap();
+    assert_eq!(take(&store, 60_000, &limit, "", 100).unwrap().1, 500);
+    let allowance = limit::settle(&store, at(60_000), early, Amount::new(700)).unwrap();
+    assert_eq!(allowance.remaining, Amount::new(300));
+}
+
+#[test]
+fn a_key_with_an_amount_of_its_own_is_held_to_that() {
+    let mut limit = (*rate(10, 1_000, 10)).clone();
+    limit.per = vec![Key::Model];
+    limit.limits.insert("large".into(), Amount::new(30));
+    let (store, limit) = (MemoryStore::default(), Arc::new(limit));
+    assert_eq!(take(&store, 0, &limit, "large", 30).unwrap().1, 0);
+    assert_eq!(take(&store, 0, &limit, "large", 3).unwrap_err(), Some(100));
+    assert_eq!(take(&store, 0, &limit, "small", 30).unwrap_err(), None);
+    assert_eq!(take(&store, 0, &limit, "small", 10).unwrap().1, 0);
 }
 
 proptest! {

@@ -1,0 +1,120 @@
+//! What a call holds beside its budgets until it ends: what it took of rate limits, its slots among the calls in flight.
+//!
+//! Owned by the admission, then by the execution. Every end goes through here: [`Held::give_back`] where the call was
+//! refused, [`Held::settle`] where it was let through, whatever came of it. Dropped without either, as with a VM that
+//! dies, all of it comes back by time: a rate flows back, a slot expires.
+
+use super::settlement::Consumed;
+use crate::amount::{Amount, Unit};
+use crate::ledger::{self, Reservation};
+use crate::limit::{self, Grant};
+use crate::ports::Ports;
+use crate::timestamp::Timestamp;
+
+/// Everything that one call holds. Nothing, and no cost, where no limit is configured.
+#[derive(Debug, Default)]
+pub(super) struct Held {
+    taken: Vec<Taken>,
+    slots: Vec<Reservation>,
+}
+
+/// What was taken of a rate limit, and what it really was: nothing, until something is known.
+#[derive(Debug)]
+struct Taken {
+    grant: Grant,
+    actual: Amount,
+}
+
+impl Held {
+    /// Holds what was taken of a rate limit.
+    pub(super) fn take(&mut self, grant: Grant) {
+        self.taken.push(Taken { grant, actual: Amount::ZERO });
+    }
+
+    /// Holds a slot among the calls in flight.
+    pub(super) fn occupy(&mut self, slot: Reservation) {
+        self.slots.push(slot);
+    }
+
+    /// Whether nothing is held.
+    pub(super) fn is_empty(&self) -> bool {
+        self.taken.is_empty() && self.slots.is_empty()
+    }
+
+    /// Gives everything back, for a call that nobody executes. What the store does not take, twice, comes back by time;
+    /// the result says how much that is.
+    pub(super) fn give_back(&mut self, now: Timestamp, ports: &dyn Ports) -> u64 {
+        if self.again(now, ports) {
+            return 0;
+        }
+        self.again(now, ports);
+        self.abandon()
+    }
+
+    /// Ends the holding of a call that was let through. What the store does not take stays held, to be tried
+    /// [`Held::again`].
+    pub(super) fn settle(&mut self, consumed: &Consumed, now: Timestamp, ports: &dyn Ports) {
+        for taken in &mut self.taken {
+            taken.actual = actual(consumed, taken.grant.limit().unit, taken.grant.amount());
+        }
+        self.again(now, ports);
+    }
+
+    /// Tries what is still held; whether nothing is held any more.
+    pub(super) fn again(&mut self, now: Timestamp, ports: &dyn Ports) -> bool {
+        let taken = std::mem::take(&mut self.taken);
+        self.taken = taken.into_iter().filter_map(|taken| correct(taken, now, ports)).collect();
+        let slots = std::mem::take(&mut self.slots);
+        self.slots = slots.into_iter().filter_map(|slot| vacate(slot, now, ports)).collect();
+        self.is_empty()
+    }
+
+    /// Lets go of what the store does not take: it comes back by time. How many things that were.
+    pub(super) fn abandon(&mut self) -> u64 {
+        for Taken { grant, .. } in &self.taken {
+            log::error!(
+                "genops: rate limit {} could not be corrected; it flows back by time",
+                grant.limit().name
+            );
+        }
+        for slot in &self.slots {
+            log::error!(
+                "genops: a slot of {} could not be given back; it expires instead",
+                slot.budget().name
+            );
+        }
+        let many = self.taken.len().saturating_add(self.slots.len());
+        *self = Self::default();
+        u64::try_from(many).unwrap_or(u64::MAX)
+    }
+}
+
+/// What a rate limit is to be charged with: nothing where nothing was executed, and what was taken where all that is
+/// known is that something was.
+fn actual(consumed: &Consumed, unit: Unit, taken: Amount) -> Amount {
+    match consumed {
+        Consumed::Nothing => Amount::ZERO,
+        Consumed::Assumed => taken,
+        Consumed::Used(usage, _) if unit == Unit::Tokens => Amount::new(usage.total().unwrap_or(0)),
+        Consumed::Used(..) => taken,
+    }
+}
+
+fn correct(Taken { grant, actual }: Taken, now: Timestamp, ports: &dyn Ports) -> Option<Taken> {
+    if actual == grant.amount() {
+        return None;
+    }
+    let (error, grant) = limit::settle(ports, now, grant, actual).err()?;
+    log::warn!("genops: rate limit {} not corrected yet: {error}", grant.limit().name);
+    Some(Taken { grant, actual })
+}
+
+fn vacate(slot: Reservation, now: Timestamp, ports: &dyn Ports) -> Option<Reservation> {
+    let unsettled = ledger::void(ports, now, slot).err()?;
+    log::warn!(
+        "genops: slot of {} not given back yet: {}",
+        unsettled.reservation.budget().name,
+        unsettled.error
+    );
+    Some(unsettled.reservation)
+}
