@@ -45,6 +45,10 @@ pub mod attribute {
     pub const POLICY_WARNINGS: &str = "genops.policy.warnings";
     /// Ours: what shadows would have refused, as `CODE:name` separated by commas.
     pub const POLICY_SHADOW: &str = "genops.policy.shadow";
+    /// Ours: whose account of a budget an alert is about: the values of `per`.
+    pub const BUDGET_KEY: &str = "genops.budget.key";
+    /// Ours: the part of a budget whose consumption is worth an alert.
+    pub const BUDGET_ALERT_AT: &str = "genops.budget.alert_at";
     /// Ours: how many reservations an incomplete reconciliation of a budget stands for, all expired unsettled.
     pub const EXPIRED_RESERVATIONS: &str = "genops.budget.expired_reservations";
     /// Ours: `false` when a reconciliation rests on the best known data instead of the provider's statement (§3.5).
@@ -58,6 +62,7 @@ pub mod event {
     pub const BUDGET_RESERVATION: &str = "genops.budget.reservation";
     pub const BUDGET_RECONCILIATION: &str = "genops.budget.reconciliation";
     pub const COST_CALCULATED: &str = "genops.cost.calculated";
+    pub const BUDGET_ALERT: &str = "genops.budget.alert";
 }
 
 /// The four results a decision can have (§4.1). No others exist.

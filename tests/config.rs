@@ -7,6 +7,7 @@ use genops::awu::Attribute;
 use genops::budget::{Enforcement, Key, OnExpiry};
 use genops::catalogue::{Api, Provider};
 use genops::config::{FailMode, OnMissing, Source, parse};
+use genops::rate_limit::Algorithm;
 use genops::upstream::{Authority, IncludeUsage};
 use genops::window::Period;
 
@@ -113,7 +114,7 @@ fn each_problem_names_its_path_the_value_and_what_is_allowed() {
             budget(r#", "per": ["tema"]"#),
             vec![r#"budgets[0].per[0]: expected one of team, project, environment, customer_id, feature, session_id, cost_center, model, provider, got "tema""#],
         ),
-        (budget(r#", "limits": {"a": 1}"#), vec![r#"budgets[0].limits: needs "per": a budget without keys has one account only"#]),
+        (budget(r#", "limits": {"a": 1}"#), vec![r#"budgets[0].limits: needs "per": without keys there is one account only"#]),
         (
             budget(r#", "per": ["team"], "limits": {"a": 1.5}"#),
             vec!["budgets[0].limits.a: expected a whole number of tokens, 0 or more, got 1.5"],
@@ -181,6 +182,68 @@ fn two_budgets_of_one_name_would_share_their_accounts() {
     let one = r#"{"name": "b", "unit": "tokens", "limit": 1, "window": "day"}"#;
     let problems = parse(&format!(r#"{{"budgets": [{one}, {one}]}}"#)).unwrap_err();
     assert_eq!(problems.0[0].to_string(), r#"budgets[1].name: "b" is taken by an earlier budget"#);
+}
+
+#[test]
+fn limits_are_read_as_they_are_written_and_their_problems_are_precise() {
+    let config = parse(
+        r#"{"rate_limits": [
+            {"name": "rpm", "per": ["team"], "unit": "requests", "amount": 60, "period": "minute", "burst": 5,
+             "limits": {"a": 120}, "mode": "shadow", "capacity": 7, "on_full": "shared_account"},
+            {"name": "tpm", "unit": "tokens", "amount": 1e6, "period": 1500, "algorithm": "fixed"}],
+            "rate_limit_headers": false,
+            "concurrency_limits": [{"name": "rpm", "per": ["model"], "max": 3, "limits": {"m": 1}, "ttl_ms": 5000,
+             "retry_after_ms": 10}]}"#,
+    )
+    .unwrap();
+    let [smooth, fixed] = config.rate_limits.as_slice() else { panic!("two limits") };
+    assert_eq!(
+        (smooth.period_ms, smooth.algorithm, smooth.burst),
+        (60_000, Algorithm::Smooth, Amount::new(5))
+    );
+    assert_eq!(smooth.quota_of("a").amount, Amount::new(120));
+    assert_eq!((smooth.enforcement, smooth.capacity), (Enforcement::Shadow, 7));
+    assert_eq!((fixed.period_ms, fixed.algorithm, fixed.unit), (1_500, Algorithm::Fixed, Unit::Tokens));
+    assert!(!config.rate_limit_headers);
+    let slots = &config.concurrency_limits[0].slots;
+    assert_eq!((slots.limit, slots.limit_of("m"), slots.ttl_ms), (Amount::new(3), Amount::new(1), 5_000));
+    assert_eq!((slots.on_expiry, config.concurrency_limits[0].retry_after_ms), (OnExpiry::Release, 10));
+
+    let limit = |rest: &str| format!(r#"{{"rate_limits": [{{"name": "r", "unit": "requests", {rest}}}]}}"#);
+    let cases: [(String, &[&str]); 6] = [
+        (r#"{"rate_limits": [{}]}"#.into(), &[
+            "rate_limits[0].name: is required",
+            "rate_limits[0].unit: is required",
+            "rate_limits[0].amount: is required",
+            "rate_limits[0].period: is required",
+        ]),
+        (limit(r#""amount": -1, "period": "month""#), &[
+            "rate_limits[0].amount: expected a whole number from 0 to 1000000000000, got -1",
+            r#"rate_limits[0].period: expected second, minute, hour, day, or milliseconds from 1 to 2678400000, got "month""#,
+        ]),
+        (limit(r#""amount": 1, "period": 0"#), &["rate_limits[0].period: expected second, minute, hour, day, or milliseconds from 1 to 2678400000, got 0"]),
+        (limit(r#""amount": 1, "period": "day", "algorithm": "fixed", "burst": 2, "limits": {"a": 1}"#), &[
+            r#"rate_limits[0].limits: needs "per": without keys there is one account only"#,
+            "rate_limits[0].burst: a fixed window has no burst: its amount can be taken at once",
+        ]),
+        (r#"{"concurrency_limits": [{"name": "c", "max": 1, "per": ["tem"]}, {"name": "c", "max": 1}]}"#.into(), &[
+            "concurrency_limits[0].per[0]: expected one of team",
+            r#"concurrency_limits[1].name: "c" is taken by an earlier concurrency limit"#,
+        ]),
+        (r#"{"budgets": [{"name": "b", "unit": "tokens", "limit": 1, "window": "day", "alert_at": [0.5, 0.5, 0.0001, 11, "x"]}]}"#.into(), &[
+            "budgets[0].alert_at[1]: is in the list already",
+            "budgets[0].alert_at[2]: expected a part of the limit from 0.001 to 10 with at most three decimals, got 0.0001",
+            "budgets[0].alert_at[3]: expected a part of the limit",
+            "budgets[0].alert_at[4]: expected a part of the limit",
+        ]),
+    ];
+    for (text, expected) in cases {
+        let problems: Vec<String> = parse(&text).unwrap_err().0.iter().map(ToString::to_string).collect();
+        assert_eq!(problems.len(), expected.len(), "{text}\n{problems:#?}");
+        for (problem, expected) in problems.iter().zip(expected) {
+            assert!(problem.starts_with(expected), "{text}\n  got      {problem}\n  expected {expected}");
+        }
+    }
 }
 
 #[test]

@@ -24,6 +24,14 @@ const WEEKDAYS: [(&str, Weekday); 7] = [
     ("sunday", Weekday::Sunday),
 ];
 
+/// What being over a limit can do.
+pub(super) const MODES: [(&str, Enforcement); 3] =
+    [("enforce", Enforcement::Enforce), ("warn", Enforcement::Warn), ("shadow", Enforcement::Shadow)];
+
+/// What can happen to a key for which there is no room.
+pub(super) const FULLS: [(&str, OnFull); 2] =
+    [("refuse", OnFull::Refuse), ("shared_account", OnFull::SharedAccount)];
+
 /// How long reservations live and what becomes of those nobody settles.
 struct Reservation {
     ttl_ms: u64,
@@ -73,14 +81,12 @@ fn budget(section: Section<'_>, reservation: &Reservation, prices: &[Price]) -> 
     section.get("limit");
     section.get("limits");
     let window = window(&section);
-    let modes =
-        [("enforce", Enforcement::Enforce), ("warn", Enforcement::Warn), ("shadow", Enforcement::Shadow)];
-    let enforcement = section.one_of("mode", &modes).unwrap_or_default();
+    let enforcement = section.one_of("mode", &MODES).unwrap_or_default();
     let debt =
         section.one_of("debt", &[("carry", Debt::Carry), ("forgive", Debt::Forgive)]).unwrap_or_default();
+    let alert_at = alert_at(&section);
     let capacity = section.integer("capacity", 1, 1_000_000);
-    let fulls = [("refuse", OnFull::Refuse), ("shared_account", OnFull::SharedAccount)];
-    let on_full = section.one_of("on_full", &fulls).unwrap_or_default();
+    let on_full = section.one_of("on_full", &FULLS).unwrap_or_default();
     section.finish();
     Some(Budget {
         per,
@@ -89,13 +95,14 @@ fn budget(section: Section<'_>, reservation: &Reservation, prices: &[Price]) -> 
         ttl_ms: reservation.ttl_ms,
         on_expiry: reservation.on_expiry,
         debt,
+        alert_at,
         capacity: capacity.map_or(Budget::DEFAULT_CAPACITY, |n| u32::try_from(n).unwrap_or(u32::MAX)),
         on_full,
         ..Budget::new(name?, unit?, limit?, window?)
     })
 }
 
-fn name<'a>(section: &Section<'a>) -> Option<&'a str> {
+pub(super) fn name<'a>(section: &Section<'a>) -> Option<&'a str> {
     let name = section.required_string("name")?;
     let meaningful = attribute_value::meaningful(name);
     if meaningful.is_none() {
@@ -104,7 +111,7 @@ fn name<'a>(section: &Section<'a>) -> Option<&'a str> {
     meaningful
 }
 
-fn per(section: &Section<'_>) -> Vec<Key> {
+pub(super) fn per(section: &Section<'_>) -> Vec<Key> {
     let mut keys = Vec::new();
     for (path, value) in section.list("per") {
         match value.as_str().and_then(key) {
@@ -152,12 +159,12 @@ const fn limit_rule(unit: Unit) -> &'static str {
     }
 }
 
-fn limits(section: &Section<'_>, per: &[Key], unit: Unit) -> BTreeMap<Box<str>, Amount> {
+pub(super) fn limits(section: &Section<'_>, per: &[Key], unit: Unit) -> BTreeMap<Box<str>, Amount> {
     let Some(object) = section.read("limits", "an object of key values and limits", Value::as_object) else {
         return BTreeMap::new();
     };
     if per.is_empty() {
-        section.problem("limits", "needs \"per\": a budget without keys has one account only");
+        section.problem("limits", "needs \"per\": without keys there is one account only");
     }
     let mut limits = BTreeMap::new();
     for (key, value) in object {
@@ -171,6 +178,34 @@ fn limits(section: &Section<'_>, per: &[Key], unit: Unit) -> BTreeMap<Box<str>, 
         }
     }
     limits
+}
+
+/// The parts of the limit that are worth an alert, per mille, ascending.
+fn alert_at(section: &Section<'_>) -> Vec<u16> {
+    let mut all = Vec::new();
+    for (path, value) in section.list("alert_at") {
+        match value.as_f64().and_then(per_mille) {
+            Some(at) if all.contains(&at) => section.problems().add(path, "is in the list already"),
+            Some(at) => all.push(at),
+            None => {
+                let message = format!(
+                    "expected a part of the limit from 0.001 to 10 with at most three decimals, got {}",
+                    describe(value)
+                );
+                section.problems().add(path, message);
+            }
+        }
+    }
+    all.sort_unstable();
+    all
+}
+
+/// A part as thousandths, if it is no finer.
+fn per_mille(part: f64) -> Option<u16> {
+    const NEAR: f64 = 1e-6;
+    let thousandths = part * 1_000.0;
+    let exact = (thousandths - thousandths.round()).abs() < NEAR;
+    (exact && (1.0..=10_000.0).contains(&thousandths.round())).then(|| thousandths.round() as u16)
 }
 
 /// `"month"`, or `{"period": "month", "starts_on_day": 15, "utc_offset_minutes": 60}`.

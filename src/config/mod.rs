@@ -10,6 +10,7 @@
 
 mod budgets;
 mod model;
+mod rate_limits;
 mod section;
 mod settings;
 mod structure;
@@ -21,6 +22,7 @@ pub use model::{
     AttributeRule, Config, Estimation, FailMode, Failure, ModelLimit, ModelPattern, OnMissing, Otlp, Price,
     Source, Telemetry, best_match,
 };
+pub use rate_limits::ConcurrencyLimit;
 pub use section::Problem;
 
 use section::{Problems, Section};

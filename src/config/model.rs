@@ -4,9 +4,11 @@
 
 use std::sync::Arc;
 
+use super::rate_limits::ConcurrencyLimit;
 use crate::amount::{Amount, Currency};
 use crate::awu::Attribute;
 use crate::budget::Budget;
+use crate::rate_limit::RateLimit;
 use crate::upstream::Upstream;
 
 /// A complete, valid configuration.
@@ -20,6 +22,12 @@ pub struct Config {
     pub prices: Vec<Price>,
     /// The budgets every call is reserved against.
     pub budgets: Vec<Arc<Budget>>,
+    /// The rates every call is held to.
+    pub rate_limits: Vec<Arc<RateLimit>>,
+    /// Whether answers say in `x-ratelimit-*` what is left of them, instead of the provider's own.
+    pub rate_limit_headers: bool,
+    /// How many calls may be in flight at once.
+    pub concurrency_limits: Vec<ConcurrencyLimit>,
     /// The largest request body that is held and read, in bytes; beyond, the request is unreadable.
     pub max_request_bytes: usize,
     /// How consumption is estimated before a call.

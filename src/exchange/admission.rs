@@ -6,15 +6,18 @@
 use std::sync::Arc;
 
 use super::State;
+use super::alert;
 use super::effects::Effects;
 use super::execution::{Answer, Execution, Governing};
 use super::expiry;
 use super::findings::Findings;
 use super::ground::Ground;
 use super::held::Held;
+use super::limiting;
 use super::refusal;
 use super::request::Call;
 use super::reservation;
+use super::slots;
 use crate::budget::{Budget, Key};
 use crate::call::RequestFacts;
 use crate::config::Config;
@@ -40,6 +43,8 @@ pub(super) struct Admission<'a> {
     pub(super) findings: Findings,
     /// What the stages took that ends with the call: given back if a later stage refuses.
     pub(super) held: Held,
+    /// What the answer's headers are to say beside the decision, if there is one.
+    pub(super) answer_headers: Vec<(&'static str, String)>,
     /// What each budget's account was found in. The ledger tells it once, so it is reported whatever comes of this call.
     notices: Vec<(Arc<Budget>, Notices)>,
     /// Reservations of this call that could not be given back.
@@ -65,6 +70,8 @@ impl Admission<'_> {
 
     /// The stages.
     fn pass(&mut self) -> Result<Vec<Entry>, Ground> {
+        limiting::take(self)?;
+        slots::occupy(self)?;
         reservation::reserve(self)
     }
 
@@ -72,6 +79,7 @@ impl Admission<'_> {
     fn report(&self, effects: &mut Effects) {
         for (budget, notices) in &self.notices {
             expiry::report(effects, self.config, budget, notices, self.now);
+            alert::report(effects, self.config, budget, notices, self.now);
         }
         if self.stranded > 0 {
             effects.counts.push((Metric::SettlementFailure, self.stranded));
@@ -91,21 +99,24 @@ pub(super) fn admit(config: &Config, call: Call, facts: RequestFacts, ports: &dy
         ports,
         findings: Findings::default(),
         held: Held::default(),
+        answer_headers: Vec::new(),
         notices: Vec::new(),
         stranded: 0,
     };
     let outcome = admission.pass();
-    if outcome.is_err() {
-        let stranded = admission.held.give_back(admission.now, ports);
-        admission.stranded = admission.stranded.saturating_add(stranded);
-    }
     let mut effects = Effects::default();
+    if outcome.is_err() {
+        admission.held.give_back(admission.now, ports, &mut effects);
+    }
     admission.report(&mut effects);
     match outcome {
         Ok(entries) => {
             tell(&admission, &entries, &mut effects);
-            let Admission { estimate, findings, held, .. } = admission;
-            (execute(call, facts, estimate, &findings, entries, held, &mut effects), effects)
+            let Admission { estimate, findings, held, answer_headers, .. } = admission;
+            let mut execution = execute(call, facts, estimate, &findings, entries, &mut effects);
+            execution.held = held;
+            execution.answer_headers = answer_headers;
+            (State::Executing(Box::new(execution)), effects)
         }
         Err(ground) => {
             let Admission { findings, now, .. } = admission;
@@ -152,12 +163,11 @@ fn execute(
     estimate: Usage,
     findings: &Findings,
     entries: Vec<Entry>,
-    held: Held,
     effects: &mut Effects,
-) -> State {
+) -> Execution {
     let Call { awu, endpoint, edits, has_span, .. } = call;
     effects.request_headers.extend(edits);
-    let execution = Execution {
+    Execution {
         awu,
         has_span,
         decision: findings.decision(),
@@ -166,9 +176,9 @@ fn execute(
         estimate,
         governing: governing(&entries),
         reservations: entries.into_iter().map(|entry| entry.reservation).collect(),
-        held,
+        held: Held::default(),
+        answer_headers: Vec::new(),
         answer: Answer::Awaited,
         published: None,
-    };
-    State::Executing(Box::new(execution))
+    }
 }

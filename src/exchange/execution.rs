@@ -34,6 +34,8 @@ pub(super) struct Execution {
     pub(super) reservations: Vec<Reservation>,
     /// What ends with the call beside its reservations.
     pub(super) held: Held,
+    /// What the answer's headers are to say beside the decision.
+    pub(super) answer_headers: Vec<(&'static str, String)>,
     pub(super) answer: Answer,
     /// What the span shows of consumption so far.
     pub(super) published: Option<Consumed>,
@@ -111,6 +113,8 @@ impl Execution {
     ) -> (State, Effects) {
         let mut edits = names::clean(headers);
         edits.extend(self.report());
+        let more = std::mem::take(&mut self.answer_headers);
+        edits.extend(more.into_iter().map(|(name, value)| HeaderEdit::Set(name, value)));
         let status = headers.unique(":status").and_then(|text| text.parse().ok()).unwrap_or(0);
         let consumed = match Origin::of(status, ports) {
             Origin::Provider => {

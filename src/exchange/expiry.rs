@@ -5,7 +5,7 @@
 
 use super::effects::Effects;
 use crate::amount::Amount;
-use crate::budget::{Budget, OnExpiry};
+use crate::budget::{Budget, Family, OnExpiry};
 use crate::config::Config;
 use crate::ledger::Notices;
 use crate::reconciliation::Reconciliation;
@@ -24,6 +24,9 @@ pub(super) fn report(
     notices: &Notices,
     now: Timestamp,
 ) {
+    if budget.family == Family::Concurrency {
+        return count_slots(effects, notices);
+    }
     let expired = notices.expired;
     if expired.reservations == 0 {
         return;
@@ -42,4 +45,11 @@ pub(super) fn report(
     let mut said = attributes::reconciliation(&reconciliation, &budget.name);
     said.push((attribute::EXPIRED_RESERVATIONS, Value::count(expired.reservations.into())));
     effects.events.push(Event { name: event::BUDGET_RECONCILIATION, at: now, awu: None, attributes: said });
+}
+
+/// Counts slots of calls in flight that nobody gave back in time.
+pub(super) fn count_slots(effects: &mut Effects, notices: &Notices) {
+    if notices.expired.reservations > 0 {
+        effects.counts.push((Metric::SlotsExpired, notices.expired.reservations.into()));
+    }
 }

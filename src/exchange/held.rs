@@ -4,11 +4,14 @@
 //! refused, [`Held::settle`] where it was let through, whatever came of it. Dropped without either, as with a VM that
 //! dies, all of it comes back by time: a rate flows back, a slot expires.
 
+use super::effects::Effects;
+use super::expiry;
 use super::settlement::Consumed;
 use crate::amount::{Amount, Unit};
-use crate::ledger::{self, Reservation};
+use crate::ledger::{self, Reservation, Unsettled};
 use crate::limit::{self, Grant};
 use crate::ports::Ports;
+use crate::telemetry::metric::Metric;
 use crate::timestamp::Timestamp;
 
 /// Everything that one call holds. Nothing, and no cost, where no limit is configured.
@@ -41,51 +44,49 @@ impl Held {
         self.taken.is_empty() && self.slots.is_empty()
     }
 
-    /// Gives everything back, for a call that nobody executes. What the store does not take, twice, comes back by time;
-    /// the result says how much that is.
-    pub(super) fn give_back(&mut self, now: Timestamp, ports: &dyn Ports) -> u64 {
-        if self.again(now, ports) {
-            return 0;
+    /// Gives everything back, for a call that nobody executes. What the store does not take, twice, comes back by time.
+    pub(super) fn give_back(&mut self, now: Timestamp, ports: &dyn Ports, effects: &mut Effects) {
+        if !self.again(now, ports, effects) && !self.again(now, ports, effects) {
+            self.abandon(effects);
         }
-        self.again(now, ports);
-        self.abandon()
     }
 
     /// Ends the holding of a call that was let through. What the store does not take stays held, to be tried
     /// [`Held::again`].
-    pub(super) fn settle(&mut self, consumed: &Consumed, now: Timestamp, ports: &dyn Ports) {
+    pub(super) fn settle(
+        &mut self,
+        consumed: &Consumed,
+        now: Timestamp,
+        ports: &dyn Ports,
+        effects: &mut Effects,
+    ) {
         for taken in &mut self.taken {
             taken.actual = actual(consumed, taken.grant.limit().unit, taken.grant.amount());
         }
-        self.again(now, ports);
+        self.again(now, ports, effects);
     }
 
     /// Tries what is still held; whether nothing is held any more.
-    pub(super) fn again(&mut self, now: Timestamp, ports: &dyn Ports) -> bool {
+    pub(super) fn again(&mut self, now: Timestamp, ports: &dyn Ports, effects: &mut Effects) -> bool {
         let taken = std::mem::take(&mut self.taken);
         self.taken = taken.into_iter().filter_map(|taken| correct(taken, now, ports)).collect();
         let slots = std::mem::take(&mut self.slots);
-        self.slots = slots.into_iter().filter_map(|slot| vacate(slot, now, ports)).collect();
+        self.slots = slots.into_iter().filter_map(|slot| vacate(slot, now, ports, effects)).collect();
         self.is_empty()
     }
 
-    /// Lets go of what the store does not take: it comes back by time. How many things that were.
-    pub(super) fn abandon(&mut self) -> u64 {
-        for Taken { grant, .. } in &self.taken {
-            log::error!(
-                "genops: rate limit {} could not be corrected; it flows back by time",
-                grant.limit().name
-            );
+    /// Lets go of what the store does not take: it comes back by time.
+    pub(super) fn abandon(&mut self, effects: &mut Effects) {
+        for Taken { grant, .. } in std::mem::take(&mut self.taken) {
+            let name = &grant.limit().name;
+            log::error!("genops: rate limit {name} could not be corrected; it flows back by time");
+            effects.count(Metric::SettlementFailure);
         }
-        for slot in &self.slots {
-            log::error!(
-                "genops: a slot of {} could not be given back; it expires instead",
-                slot.budget().name
-            );
+        for slot in std::mem::take(&mut self.slots) {
+            let name = &slot.budget().name;
+            log::error!("genops: a slot of {name} could not be given back; it expires instead");
+            effects.count(Metric::SettlementFailure);
         }
-        let many = self.taken.len().saturating_add(self.slots.len());
-        *self = Self::default();
-        u64::try_from(many).unwrap_or(u64::MAX)
     }
 }
 
@@ -109,12 +110,21 @@ fn correct(Taken { grant, actual }: Taken, now: Timestamp, ports: &dyn Ports) ->
     Some(Taken { grant, actual })
 }
 
-fn vacate(slot: Reservation, now: Timestamp, ports: &dyn Ports) -> Option<Reservation> {
-    let unsettled = ledger::void(ports, now, slot).err()?;
-    log::warn!(
-        "genops: slot of {} not given back yet: {}",
-        unsettled.reservation.budget().name,
-        unsettled.error
-    );
-    Some(unsettled.reservation)
+fn vacate(
+    slot: Reservation,
+    now: Timestamp,
+    ports: &dyn Ports,
+    effects: &mut Effects,
+) -> Option<Reservation> {
+    match ledger::void(ports, now, slot) {
+        Ok(settlement) => {
+            expiry::count_slots(effects, &settlement.notices);
+            None
+        }
+        Err(unsettled) => {
+            let Unsettled { error, reservation } = *unsettled;
+            log::warn!("genops: slot of {} not given back yet: {error}", reservation.budget().name);
+            Some(reservation)
+        }
+    }
 }

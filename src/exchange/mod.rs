@@ -8,17 +8,21 @@
 //! [`Decision`]: crate::decision::Decision
 
 mod admission;
+mod alert;
 mod effects;
 mod execution;
 mod expiry;
 mod findings;
 mod ground;
 mod held;
+mod limiting;
 mod names;
+mod rate_headers;
 mod refusal;
 mod request;
 mod reservation;
 mod settlement;
+mod slots;
 
 use std::rc::Rc;
 

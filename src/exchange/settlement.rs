@@ -1,6 +1,7 @@
 //! The end of an AWU: post or void every reservation, reconcile, report (§2.4, §3.3).
 
 use super::State;
+use super::alert;
 use super::effects::Effects;
 use super::execution::{Execution, Governing, remaining};
 use super::expiry;
@@ -83,7 +84,7 @@ pub(super) fn settle(
     }
     emit_cost(&mut effects, config, &execution, &consumed, now);
     count(&mut effects, &consumed, reserved_any);
-    execution.held.settle(&consumed, now, ports);
+    execution.held.settle(&consumed, now, ports, &mut effects);
     let settling = Settling { reservations: unsettled, held: execution.held };
     let settled = settling.reservations.is_empty() && settling.held.is_empty();
     (if settled { State::Finished } else { State::Settling(settling) }, effects)
@@ -104,8 +105,8 @@ pub(super) fn again(config: &Config, settling: Settling, ports: &dyn Ports) -> (
         );
         effects.count(Metric::SettlementFailure);
     }
-    if !held.again(ports.now(), ports) {
-        effects.counts.push((Metric::SettlementFailure, held.abandon()));
+    if !held.again(ports.now(), ports, &mut effects) {
+        held.abandon(&mut effects);
     }
     (State::Finished, effects)
 }
@@ -127,6 +128,7 @@ fn resolve(
     match settled {
         Ok(settlement) => {
             expiry::report(effects, config, &budget, &settlement.notices, now);
+            alert::report(effects, config, &budget, &settlement.notices, now);
             Some(settlement)
         }
         Err(failed) => {

@@ -45,6 +45,11 @@ impl<'b, 'r> Book<'b, 'r> {
         self.limit
     }
 
+    /// The place's key.
+    pub(crate) fn key(&self) -> &str {
+        self.place.key()
+    }
+
     /// The moment that counts here.
     pub(crate) fn clock_ms(&self) -> u64 {
         self.record.clock_ms

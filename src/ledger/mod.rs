@@ -49,8 +49,8 @@ use self::place::Place;
 use self::transaction::{Step, transact};
 
 pub use self::outcome::{
-    Balance, Cause, Claim, Entry, Expired, Held, LedgerError, Notices, Refusal, Reservation, Reserved,
-    Settlement, Shortage, Unsettled,
+    Balance, Cause, Claim, Crossed, Entry, Expired, Held, LedgerError, Notices, Refusal, Reservation,
+    Reserved, Settlement, Shortage, Unsettled,
 };
 pub use crate::bucket::{MAX_ATTEMPTS, MAX_KEY_BYTES};
 
@@ -207,10 +207,12 @@ fn reserve_in(
         Err(NotReserved::Short(shortage)) => Err(shortage),
         Err(NotReserved::NoRoom) => return Err(LedgerError::Full),
     };
-    notices.crossed = account.announce(limit, &budget.alert_at);
+    let crossed = account.announce(limit, &budget.alert_at);
+    let balance = book.balance(position)?;
+    notices.crossed(crossed, book.key(), balance);
     // A refusal writes only what it must: that something expired, or that somebody was told of a crossing.
     let write = result.is_ok() || !notices.is_empty();
-    let attempt = Attempt { result, balance: book.balance(position)?, notices };
+    let attempt = Attempt { result, balance, notices };
     Ok(if write { Step::Write(Some(attempt)) } else { Step::Leave(Some(attempt)) })
 }
 
@@ -252,8 +254,10 @@ fn resolve_in(
         None => account.void(*hold, clock_ms),
     };
     *account = after;
-    notices.crossed = account.announce(limit, &budget.alert_at);
-    Ok(Step::Write(Settlement { held, balance: Some(book.balance(position)?), notices }))
+    let crossed = account.announce(limit, &budget.alert_at);
+    let balance = book.balance(position)?;
+    notices.crossed(crossed, book.key(), balance);
+    Ok(Step::Write(Settlement { held, balance: Some(balance), notices }))
 }
 
 /// Voids what was reserved before a refusal, in reverse.

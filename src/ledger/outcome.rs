@@ -75,12 +75,28 @@ pub struct Notices {
     pub expired: Expired,
     /// Alert thresholds that consumption crossed, per mille, ascending.
     pub crossed: Vec<u16>,
+    /// By which account, where there are any.
+    pub crossed_by: Option<Crossed>,
+}
+
+/// An account whose consumption crossed an alert threshold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Crossed {
+    /// Its key; empty for a budget without keys, and for the account of those for which there was no room.
+    pub key: Box<str>,
+    /// How it stands.
+    pub balance: Balance,
 }
 
 impl Notices {
     /// Whether there is nothing to report.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
+    }
+
+    pub(crate) fn crossed(&mut self, thresholds: Vec<u16>, key: &str, balance: Balance) {
+        self.crossed_by = (!thresholds.is_empty()).then(|| Crossed { key: key.into(), balance });
+        self.crossed = thresholds;
     }
 
     pub(crate) fn expired(&mut self, more: Expired) {

@@ -32,7 +32,7 @@ use crate::ports::Store;
 use crate::rate_limit::RateLimit;
 use crate::timestamp::Timestamp;
 
-use self::cell::{Definition, Terms};
+use self::cell::{Definition, Over, Terms};
 use self::record::Record;
 
 pub use self::cell::Allowance;
@@ -82,6 +82,8 @@ pub struct Entry {
     pub allowance: Allowance,
     /// Whether the limit would have refused, if it enforced.
     pub over: bool,
+    /// If so, when exactly this take would have fitted; `None`: never.
+    pub retry_after_ms: Option<u64>,
 }
 
 /// Every take that could be admitted, in canonical order.
@@ -165,7 +167,8 @@ pub fn take_all<S: Store + ?Sized>(store: &S, now: Timestamp, takes: &[Take<'_>]
     for (index, take) in ordered {
         let cause = match take_one(store, now, take) {
             Ok(Ok((grant, allowance, over))) => {
-                taken.entries.push(Entry { take: index, grant, allowance, over });
+                let (over, retry_after_ms) = over.map_or((false, None), |over| (true, over.retry_after_ms));
+                taken.entries.push(Entry { take: index, grant, allowance, over, retry_after_ms });
                 continue;
             }
             Ok(Err(limited)) => limited,
@@ -212,7 +215,7 @@ pub fn settle<S: Store + ?Sized>(
     corrected.map_err(|error| (error, grant))
 }
 
-type Tried = Result<(Grant, Allowance, bool), Cause>;
+type Tried = Result<(Grant, Allowance, Option<Over>), Cause>;
 
 fn take_one<S: Store + ?Sized>(store: &S, now: Timestamp, take: &Take<'_>) -> Result<Tried, LimitError> {
     if take.key.len() > MAX_KEY_BYTES {
@@ -246,7 +249,7 @@ fn take_at<S: Store + ?Sized>(
                 if !record.put(limit, key, after) {
                     return Err(LimitError::Full);
                 }
-                let granted = (grant(take.amount, after.since_ns), after.allowance(&terms), false);
+                let granted = (grant(take.amount, after.since_ns), after.allowance(&terms), None);
                 Ok(Step::Write(record.encode(), Ok(granted)))
             }
             Err(over) => {
@@ -256,7 +259,7 @@ fn take_at<S: Store + ?Sized>(
                         Err(Cause::Limited { allowance, retry_after_ms: over.retry_after_ms })
                     }
                     Enforcement::Warn | Enforcement::Shadow => {
-                        Ok((grant(Amount::ZERO, cell.since_ns), allowance, true))
+                        Ok((grant(Amount::ZERO, cell.since_ns), allowance, Some(over)))
                     }
                 }))
             }

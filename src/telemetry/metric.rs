@@ -21,6 +21,10 @@ pub enum Metric {
     SettlementFailure,
     /// `genops_reservations_expired_total`: nobody settled them in time, so the configured expiry did.
     Expired,
+    /// `genops_slots_expired_total`: slots of calls in flight that nobody gave back in time.
+    SlotsExpired,
+    /// `genops_budget_alerts_total`: alert thresholds of budgets that consumption crossed.
+    BudgetAlert,
     /// `genops_ungoverned_total`: traffic let through because it is not recognised or not readable.
     Ungoverned,
     /// `genops_events_dropped_total`: OTLP events that the bounded queue or the collector did not take.
@@ -51,6 +55,8 @@ impl Metric {
             Self::Voided => "genops_reservations_voided_total".to_owned(),
             Self::SettlementFailure => "genops_settlement_failures_total".to_owned(),
             Self::Expired => "genops_reservations_expired_total".to_owned(),
+            Self::SlotsExpired => "genops_slots_expired_total".to_owned(),
+            Self::BudgetAlert => "genops_budget_alerts_total".to_owned(),
             Self::Ungoverned => "genops_ungoverned_total".to_owned(),
             Self::EventsDropped => "genops_events_dropped_total".to_owned(),
             Self::InputTokens => format!("genops_tokens_total{}", label("type", "input")),
@@ -77,6 +83,7 @@ mod tests {
         all.extend(ReasonCode::ALL.map(Metric::ShadowRefusal));
         all.extend([Completeness::Complete, Completeness::Incomplete].map(Metric::Reconciliation));
         all.extend([Metric::Voided, Metric::SettlementFailure, Metric::Expired, Metric::Ungoverned]);
+        all.extend([Metric::SlotsExpired, Metric::BudgetAlert]);
         all.extend([Metric::EventsDropped, Metric::InputTokens, Metric::OutputTokens]);
         all
     }

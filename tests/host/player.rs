@@ -174,6 +174,8 @@ impl Player {
             }
             ["account", budget] => Ok(self.account(budget, "")),
             ["account", budget, key] => Ok(self.account(budget, key)),
+            ["in-flight", limit] => Ok(self.in_flight(limit, "")),
+            ["in-flight", limit, key] => Ok(self.in_flight(limit, key)),
             ["tick"] => self.tick(),
             ["collector", "refuses-calls"] => {
                 self.proxy.world.borrow_mut().refuses_calls = true;
@@ -284,6 +286,19 @@ impl Player {
                 balance.pending.get(),
                 balance.remaining()
             ),
+            Err(error) => format!("{error:?}"),
+        }]
+    }
+
+    /// How many calls a concurrency limit counts, read with the ledger's own eyes.
+    fn in_flight(&self, limit: &str, key: &str) -> Vec<String> {
+        let config = genops::config::parse(&self.config.to_string()).expect("it was accepted");
+        let all = &config.concurrency_limits;
+        let limit = all.iter().find(|l| &*l.slots.name == limit).expect("a limit of that name");
+        let host = Host { world: self.proxy.world.clone(), stream: 0, ids_given: Rc::default() };
+        let now = genops::ports::Clock::now(&host);
+        vec![match ledger::inspect(&host, now, &limit.slots, key) {
+            Ok(balance) => format!("{} of {}", balance.pending.get(), balance.allocated.get()),
             Err(error) => format!("{error:?}"),
         }]
     }

@@ -73,6 +73,9 @@ fn the_configuration_inside_the_extension_policy_is_valid() {
 fn every_list_of_span_attributes_is_complete() {
     let mut all = constants("attribute");
     assert!(all.remove("genops.budget.expired_reservations"), "it speaks of AWUs whose spans are gone");
+    for name in ["genops.budget.key", "genops.budget.alert_at"] {
+        assert!(all.remove(name), "an alert speaks of an account, not of an AWU");
+    }
     let mut seen = 0;
     for (path, document) in shipped() {
         for object in with_key(&document, "custom_tags") {

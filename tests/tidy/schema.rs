@@ -138,9 +138,12 @@ fn with_required(section: &Section, mut inner: Map<String, Value>) -> Map<String
 
 fn sample(section: &Section, name: &str) -> Value {
     match name {
-        "limit" | "input_per_million" | "output_per_million" | "max_output_tokens" => json!(1),
+        "limit" | "amount" | "max" | "input_per_million" | "output_per_million" | "max_output_tokens" => {
+            json!(1)
+        }
         "window" => json!("day"),
         "unit" => json!("tokens"),
+        "period" if section.place.text().starts_with("rate_limits") => json!("minute"),
         "currency" => json!("USD"),
         // The anchor of a week has no effect on another period.
         "period" => json!("week"),
