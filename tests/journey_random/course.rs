@@ -150,11 +150,22 @@ pub(crate) fn course() -> impl Strategy<Value = Vec<Happening>> {
 pub(crate) fn configuration() -> impl Strategy<Value = Rc<Config>> {
     let modes = || select(&["enforce", "warn", "shadow"][..]);
     let fails = || select(&["refuse", "pass"][..]);
-    (modes(), modes(), 0_u64..200, fails(), fails(), fails(), fails(), select(&["consume", "release"][..])).prop_map(
-        |(first, second, limit, unreadable, unavailable, unpriced, unrecognised, expiry)| {
+    let rates = (modes(), select(&["requests", "tokens"][..]), select(&["smooth", "fixed"][..]), 0_u64..300);
+    let flights = (modes(), 0_u64..3);
+    let limits = prop::option::of((rates, flights)).prop_map(|limits| {
+        let Some(((rate_mode, unit, algorithm, amount), (flight_mode, max))) = limits else { return String::new() };
+        format!(
+            r#""rate_limits":[{{"name":"rate","per":["team"],"unit":"{unit}","amount":{amount},"period":"minute",
+            "algorithm":"{algorithm}","mode":"{rate_mode}"}},
+            {{"name":"wide","unit":"tokens","amount":1000000,"period":"hour","mode":"enforce"}}],
+            "concurrency_limits":[{{"name":"flights","per":["team"],"max":{max},"ttl_ms":8000,"mode":"{flight_mode}"}}],"#
+        )
+    });
+    (modes(), modes(), 0_u64..200, fails(), fails(), fails(), fails(), select(&["consume", "release"][..]), limits).prop_map(
+        |(first, second, limit, unreadable, unavailable, unpriced, unrecognised, expiry, limits)| {
             let text = format!(
-                r#"{{"prices":[{{"model":"gpt*","currency":"USD","input_per_million":1,"output_per_million":2}}],
-                "budgets":[{{"name":"team","per":["team"],"unit":"tokens","limit":{limit},"window":"hour","mode":"{first}"}},
+                r#"{{{limits}"prices":[{{"model":"gpt*","currency":"USD","input_per_million":1,"output_per_million":2}}],
+                "budgets":[{{"name":"team","per":["team"],"unit":"tokens","limit":{limit},"window":"hour","mode":"{first}","alert_at":[0.1,0.5,1]}},
                 {{"name":"money","unit":"USD","limit":0.001,"window":"day","mode":"{second}"}}],
                 "estimation":{{"default_output_tokens":20}},
                 "reservation":{{"ttl_ms":8000,"on_expiry":"{expiry}"}},

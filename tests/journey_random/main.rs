@@ -19,6 +19,7 @@ use genops::config::Config;
 use genops::exchange::{Effects, Event, Exchange, Flow, HeaderEdit};
 use genops::headers::Headers;
 use genops::ledger;
+use genops::limit::{self, Take};
 use genops::ports::Clock;
 use genops::semconv::{attribute, event};
 use genops::telemetry::event::{Event as Told, find};
@@ -149,7 +150,18 @@ fn pending(world: &World, config: &Config) -> Option<Amount> {
         let key = if budget.per.is_empty() { "" } else { "search" };
         ledger::inspect(world, world.now(), budget, key).ok()
     });
-    balances.into_iter().try_fold(Amount::ZERO, |sum, balance| Some(sum.plus(balance?.pending)))
+    let slots = config.concurrency_limits.iter();
+    let slots = slots.map(|limit| ledger::inspect(world, world.now(), &limit.slots, "search").ok());
+    balances.chain(slots).try_fold(Amount::ZERO, |sum, balance| Some(sum.plus(balance?.pending)))
+}
+
+/// Whether nothing at all is taken of the rate limit that all calls share.
+fn nothing_taken(world: &World, config: &Config) -> bool {
+    let wide = config.rate_limits.iter().filter(|limit| &*limit.name == "wide");
+    wide.into_iter().all(|limit| {
+        let take = Take { limit, key: "", amount: limit.burst };
+        limit::take_all(world, world.now(), &[take]).is_ok()
+    })
 }
 
 proptest! {
@@ -172,7 +184,11 @@ proptest! {
         hold(&all);
         let failed = all.iter().flat_map(|effects| &effects.counts).any(|(metric, _)| *metric == Metric::SettlementFailure);
         if !failed {
-            prop_assert_eq!(pending(&world, &config), Some(Amount::ZERO), "a settled exchange leaves nothing pending");
+            prop_assert_eq!(pending(&world, &config), Some(Amount::ZERO), "a settled exchange leaves nothing pending, and nothing in flight");
+            let executed = all.iter().flat_map(|effects| &effects.counts).any(|(metric, _)| {
+                matches!(metric, Metric::PolicyEvaluation(decision) if decision.proceeds())
+            });
+            prop_assert!(executed || nothing_taken(&world, &config), "what is refused takes nothing of a rate");
         }
     }
 }
