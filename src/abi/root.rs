@@ -13,6 +13,7 @@ use super::perform::Outlets;
 use super::ports::Ids;
 use super::raw;
 use crate::config::{self, Config, Otlp};
+use crate::exchange::Handover;
 use crate::telemetry::metric::Metric;
 use crate::telemetry::queue::{Outcome, Queue};
 
@@ -24,6 +25,7 @@ pub(super) struct Shared {
     pub(super) config: Rc<Config>,
     pub(super) outlets: Outlets,
     pub(super) ids: Ids,
+    pub(super) handover: Rc<Handover>,
 }
 
 /// One configuration on one worker.
@@ -45,7 +47,8 @@ impl Root {
         let queue = otlp.map(|otlp| Queue::new(&config.telemetry.service_name, otlp));
         let outlets = Outlets::new(queue);
         let ids = Ids::new().ok_or("the host gives no random bytes for AWU ids")?;
-        self.shared = Some(Rc::new(Shared { config: Rc::new(config), outlets, ids }));
+        self.shared =
+            Some(Rc::new(Shared { config: Rc::new(config), outlets, ids, handover: Rc::default() }));
         Ok(())
     }
 

@@ -18,6 +18,7 @@ mod held;
 mod limiting;
 mod names;
 mod rate_headers;
+mod redirect;
 mod refusal;
 mod request;
 mod reservation;
@@ -27,13 +28,14 @@ mod slots;
 use std::rc::Rc;
 
 pub use effects::{Effects, Flow, HeaderEdit, LocalReply};
+pub use redirect::Handover;
 
 use crate::config::Config;
 use crate::headers::Headers;
 use crate::ports::Ports;
 use execution::Execution;
 use request::Call;
-use settlement::Settling;
+use settlement::{Consumed, Settling};
 
 /// What happened to the exchange.
 #[derive(Clone, Copy, Debug)]
@@ -98,13 +100,19 @@ enum State {
 #[derive(Debug)]
 pub struct Exchange {
     config: Rc<Config>,
+    handover: Rc<Handover>,
     state: State,
 }
 
 impl Exchange {
-    /// An exchange of which nothing was seen yet.
+    /// An exchange of which nothing was seen yet, by itself.
     pub fn new(config: Rc<Config>) -> Self {
-        Self { config, state: State::New }
+        Self::among(config, Rc::default())
+    }
+
+    /// An exchange among others of one configuration and worker, whose calls may go on in it.
+    pub fn among(config: Rc<Config>, handover: Rc<Handover>) -> Self {
+        Self { config, handover, state: State::New }
     }
 
     /// How large a request body may be that is being waited for; `None` when none is.
@@ -131,9 +139,7 @@ impl Exchange {
     pub fn step(&mut self, event: Event<'_>, ports: &dyn Ports) -> Effects {
         let state = std::mem::replace(&mut self.state, State::Finished);
         let (state, effects) = match (state, event) {
-            (State::New, Event::RequestHeaders { headers, end_of_stream }) => {
-                request::begin(&self.config, headers, end_of_stream, ports)
-            }
+            (State::New, event) => self.begin(event, ports),
             (State::Collecting(call), Event::RequestBody { body }) => {
                 request::read(&self.config, *call, body, ports)
             }
@@ -144,6 +150,10 @@ impl Exchange {
             (State::Collecting(_), Event::ResponseHeaders { .. } | Event::Done) => {
                 (State::Finished, Effects::default())
             }
+            (State::Executing(execution), Event::Done) => match self.handover.put(execution, ports) {
+                Ok(()) => (State::Finished, Effects::default()),
+                Err(execution) => execution.step(&self.config, event, ports),
+            },
             (State::Executing(execution), event) => execution.step(&self.config, event, ports),
             (State::Settling(settling), Event::Done) => settlement::again(&self.config, settling, ports),
             (State::Ungoverned, Event::ResponseHeaders { headers, .. }) => {
@@ -154,5 +164,30 @@ impl Exchange {
         };
         self.state = state;
         effects
+    }
+
+    /// The first that is seen of a stream: a request, or the end of one that was answered before it came here.
+    fn begin(&self, event: Event<'_>, ports: &dyn Ports) -> (State, Effects) {
+        if !matches!(event, Event::RequestHeaders { .. } | Event::Done) {
+            return (State::New, Effects::default());
+        }
+        let (redirected, lost) = self.handover.claim(ports);
+        let (state, mut effects) = match (event, redirected) {
+            (Event::RequestHeaders { headers, .. }, Some(execution)) => {
+                redirect::resume(&self.config, execution, headers)
+            }
+            (Event::RequestHeaders { headers, end_of_stream }, None) => {
+                request::begin(&self.config, headers, end_of_stream, ports)
+            }
+            // Answered on its second way here: nobody executed it.
+            (_, Some(execution)) => settlement::settle(&self.config, *execution, Consumed::Nothing, ports),
+            (_, None) => (State::New, Effects::default()),
+        };
+        if let Some(lost) = lost {
+            let told = redirect::lose(&self.config, lost, ports);
+            effects.events.extend(told.events);
+            effects.counts.extend(told.counts);
+        }
+        (state, effects)
     }
 }

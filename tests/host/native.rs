@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use genops::config::{self, Config};
-use genops::exchange::{Effects, Event, Exchange, Flow, HeaderEdit};
+use genops::exchange::{Effects, Event, Exchange, Flow, Handover, HeaderEdit};
 use genops::headers::Headers;
 use genops::telemetry::Value;
 use genops::telemetry::event::span_attributes;
@@ -35,6 +35,7 @@ struct Root {
     /// What was counted since the last tick, in the order in which each counter was first raised.
     counts: Rc<RefCell<Vec<(Metric, u64)>>>,
     ids_given: Rc<Cell<u128>>,
+    handover: Rc<Handover>,
 }
 
 impl Root {
@@ -181,6 +182,7 @@ impl Stage for Native {
                     queue: Rc::new(RefCell::new(queue)),
                     counts: Rc::default(),
                     ids_given: Rc::default(),
+                    handover: Rc::default(),
                 };
                 self.roots.entry(worker).or_default().push(root);
                 Ok(true)
@@ -239,7 +241,7 @@ impl Stage for Native {
     fn create(&mut self, stream: u32) -> Result<(), Trap> {
         let worker = self.world.borrow_mut().stream(stream).worker;
         let root = self.roots[&worker].last().expect("the worker is configured").clone();
-        let exchange = Exchange::new(root.config.clone());
+        let exchange = Exchange::among(root.config.clone(), root.handover.clone());
         self.exchanges.insert(stream, (root, exchange));
         Ok(())
     }

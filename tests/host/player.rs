@@ -148,6 +148,7 @@ impl Player {
                 self.streams.remove(*name);
                 self.proxy.done(id)
             }
+            ["redirects", name, how @ ..] => self.redirect(name, self.id(name), how),
             ["vm-dies-under", name] => {
                 let id = self.id(name);
                 self.proxy.drop_stream(id);
@@ -269,6 +270,26 @@ impl Player {
             ["is-lost"] => shared.lose_everything(),
             other => panic!("no such fault of the store: {other:?}"),
         }
+    }
+
+    /// Envoy follows a redirect by itself, into a stream that the filter sees, sees the end of alone, or does not see.
+    fn redirect(&mut self, name: &str, id: u32, how: &[&str]) -> Told {
+        let request_id = if how == ["without-id"] { String::new() } else { format!("request-{name}") };
+        let seen = how.is_empty() || how == ["without-id"];
+        let (next, mut lines) = self.proxy.redirects(id, request_id.as_bytes(), seen)?;
+        self.streams.remove(name);
+        if let Some(next) = next {
+            self.streams.insert(name.to_owned(), next);
+        } else if how == ["answered-before"] {
+            let next = self.proxy.unseen(self.worker)?;
+            self.proxy
+                .world
+                .borrow_mut()
+                .stream(next)
+                .set_attribute(&["request", "id"], request_id.as_bytes());
+            lines.extend(self.proxy.done(next)?);
+        }
+        Ok(lines)
     }
 
     /// How an account stands, read with the ledger's own eyes.

@@ -54,6 +54,16 @@ impl Proxy {
         request: HeaderMap,
         end: bool,
     ) -> Result<(u32, Vec<String>), Trap> {
+        self.begin(worker, request, b"", end)
+    }
+
+    fn begin(
+        &mut self,
+        worker: usize,
+        request: HeaderMap,
+        request_id: &[u8],
+        end: bool,
+    ) -> Result<(u32, Vec<String>), Trap> {
         let id = self.next_stream;
         self.next_stream += 1;
         let count = request.0.len();
@@ -63,6 +73,9 @@ impl Proxy {
         if let Some([route, cluster]) = &self.route {
             stream.set_attribute(&["xds", "route_name"], route.as_bytes());
             stream.set_attribute(&["xds", "cluster_name"], cluster.as_bytes());
+        }
+        if !request_id.is_empty() {
+            stream.set_attribute(&["request", "id"], request_id);
         }
         self.world.borrow_mut().streams.insert(id, stream);
         self.progress.insert(id, Progress::default());
@@ -195,6 +208,33 @@ impl Proxy {
     fn answer_goes_on(&mut self, id: u32, piece: &[u8], end: bool) -> Result<Action, Trap> {
         self.world.borrow_mut().stream(id).response_body = piece.to_vec();
         self.stage.response_body(id, piece.len(), end)
+    }
+
+    /// The upstream redirects, and Envoy follows by itself: the stream is over, and its request begins again in another
+    /// one, as the filter left it, unless the filter does not see that one. Gives its id.
+    pub fn redirects(
+        &mut self,
+        id: u32,
+        request_id: &[u8],
+        seen: bool,
+    ) -> Result<(Option<u32>, Vec<String>), Trap> {
+        self.sent(id, 1);
+        let (worker, mut request) = {
+            let mut world = self.world.borrow_mut();
+            let stream = world.stream(id);
+            stream.set_attribute(&["response", "code_details"], b"internal_redirect");
+            stream.set_attribute(&["request", "id"], request_id);
+            (stream.worker, stream.request.clone())
+        };
+        let mut lines = self.done(id)?;
+        if !seen {
+            return Ok((None, lines));
+        }
+        // Envoy traces the first stream alone.
+        request.set(b"x-genops-trace", b"-");
+        let (next, more) = self.begin(worker, request, request_id, false)?;
+        lines.extend(more);
+        Ok((Some(next), lines))
     }
 
     /// The answer's trailers arrive.
