@@ -13,7 +13,7 @@
 mod support;
 
 use lab::bootstrap::{Filter, LiveListener, Options};
-use lab::{EnvoyProcess, Gate, Launch, artifacts};
+use lab::{EnvoyProcess, Gate, Launch, artifacts, wait};
 use serde_json::{Value, json};
 use support::calls::{ACTUAL, INPUT, RESERVED};
 use support::config::{LIMIT, budget, tokens, with_budgets};
@@ -100,9 +100,13 @@ struct Live {
 
 impl Live {
     async fn start(config: Value) -> Self {
-        let mut setup = Setup::new(config).await;
         // Calls under way may take longer than the laboratory's usual second to drain.
-        setup.launch.drain_time_s = 60;
+        Self::start_draining(config, 60).await
+    }
+
+    async fn start_draining(config: Value, drain_time_s: u32) -> Self {
+        let mut setup = Setup::new(config).await;
+        setup.launch.drain_time_s = drain_time_s;
         let options = setup.options.clone();
         let listener = LiveListener::new(&options);
         let bootstrap = listener.bootstrap(&options);
@@ -208,4 +212,62 @@ async fn an_upgrade_of_the_filter_keeps_what_was_used_and_what_is_reserved() {
     assert_eq!(waiting.await.expect("the call"), 200);
     live.stage.settles_at("search", LIMIT + 7 - 2 * ACTUAL).await;
     assert_eq!(INPUT, 10);
+}
+
+fn with_limits(amount: u64, max: u64) -> Value {
+    let mut config = with_budgets(json!([]));
+    config["rate_limits"] = json!([{"name": "rpd", "unit": "requests", "amount": amount, "period": "day"}]);
+    config["concurrency_limits"] = json!([{"name": "flights", "max": max}]);
+    config
+}
+
+#[tokio::test]
+async fn edited_rates_and_slots_keep_what_was_taken_and_who_is_in_flight() {
+    let mut live = Live::start(with_limits(3, 2)).await;
+    let remaining = |answer: &lab::Answer| {
+        answer.header("x-ratelimit-remaining-requests").map(|text| text.parse::<u64>().expect("a number"))
+    };
+    assert_eq!(remaining(&usual(&live.stage.http1(), "search").await), Some(2));
+    let gate = Gate::closed();
+    live.stage.simulator.hold(&gate);
+    let client = live.stage.http1();
+    let waiting = tokio::spawn(async move { usual(&client, "search").await });
+    live.stage.simulator.wait_received(2).await;
+    // Two of five are taken, and one flies: there is no room beside it.
+    live.update(Filter::genops(with_limits(5, 1))).await;
+    let refused = async || {
+        let answer = usual(&live.stage.http1(), "search").await;
+        let by_flights =
+            answer.text().contains("flights") && answer.text().contains("1 of 1 calls in flight");
+        (answer.status == 429 && by_flights).then_some(())
+    };
+    assert!(wait::until(wait::DEADLINE, refused).await.is_some(), "the new configuration governs");
+    gate.open();
+    assert_eq!(remaining(&waiting.await.expect("the call")), Some(1), "three before the update");
+    assert_eq!(remaining(&usual(&live.stage.http1(), "search").await), Some(2), "five, less three");
+    // Below what is taken already.
+    live.update(Filter::genops(with_limits(1, 1))).await;
+    let refused = async || {
+        let answer = usual(&live.stage.http1(), "search").await;
+        (answer.status == 429 && remaining(&answer) == Some(0)).then_some(())
+    };
+    assert!(wait::until(wait::DEADLINE, refused).await.is_some(), "three taken of one");
+    live.stage.never_died().await;
+}
+
+#[tokio::test]
+async fn what_the_old_configuration_has_counted_is_not_lost_with_it() {
+    const CALLS: usize = 3;
+    const ALLOWED: &str = r#"genops_policy_evaluations_total{result="ALLOWED"}"#;
+    let mut config = with_limit(LIMIT);
+    // No tick comes within this test.
+    config["telemetry"]["otlp"]["flush_interval_ms"] = json!(60_000);
+    let mut live = Live::start_draining(config.clone(), 1).await;
+    for _ in 0..CALLS {
+        assert_eq!(usual(&live.stage.http1(), "search").await.status, 200);
+    }
+    assert_eq!(live.stage.metric(ALLOWED).await, 0.0, "counted, and not told yet");
+    config["budgets"][0]["limit"] = json!(LIMIT + 7);
+    live.update(Filter::genops(config)).await;
+    live.stage.counts(ALLOWED, CALLS as f64).await;
 }
