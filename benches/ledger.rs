@@ -16,11 +16,11 @@ use std::time::Instant;
 
 use genops::amount::{Amount, Unit};
 use genops::awu::Attribute;
-use genops::budget::{Budget, Key};
+use genops::budget::{Budget, Family, Key, OnExpiry};
 use genops::ledger::{self, Claim};
 use genops::limit::{self, Take};
 use genops::ports::{Expected, Store as _};
-use genops::rate_limit::RateLimit;
+use genops::rate_limit::{Algorithm, RateLimit};
 use genops::testing::MemoryStore;
 use genops::timestamp::Timestamp;
 use genops::window::{Period, Window};
@@ -88,21 +88,50 @@ fn reserve_and_settle(name: &str, budgets: &[(Arc<Budget>, &str)], neighbours: u
     println!("{name:<52} {whole_ns:>7.0} ns, of which the store {host_ns:>5.0}, the ledger {own_ns:>5.0}");
 }
 
-fn take_and_correct(name: &str) {
-    let (store, amount) = (MemoryStore::default(), Amount::new(1_000));
-    let limit = Arc::new(RateLimit::new("tokens", Unit::Tokens, Amount::new(u64::MAX / 2), 60_000));
-    let takes = [Take { limit: &limit, key: "", amount }];
+/// Takes and, if it is corrected, corrects.
+fn take_and_correct(name: &str, limit: RateLimit, key: &str, actual: Option<u64>) {
+    let (store, limit) = (MemoryStore::default(), Arc::new(limit));
+    let takes = [Take { limit: &limit, key, amount: Amount::new(if actual.is_some() { 1_000 } else { 1 }) }];
     let whole_ns = measure(|number| {
         for entry in limit::take_all(&store, at(number), black_box(&takes)).unwrap().entries {
-            let settled = limit::settle(&store, at(number), entry.grant, Amount::new(400));
-            assert!(black_box(settled).is_ok());
+            if let Some(actual) = actual {
+                let settled = limit::settle(&store, at(number), entry.grant, Amount::new(actual));
+                assert!(black_box(settled).is_ok());
+            }
+        }
+    });
+    println!("{name:<52} {whole_ns:>7.0} ns");
+}
+
+fn occupy_and_vacate(name: &str) {
+    let store = MemoryStore::default();
+    let mut slots = Budget::new("flights", Unit::Requests, Amount::new(100), Window::utc(Period::Total));
+    (slots.family, slots.on_expiry) = (Family::Concurrency, OnExpiry::Release);
+    let slots = Arc::new(slots);
+    let claims = [Claim { budget: &slots, key: "", amount: Amount::new(1) }];
+    let whole_ns = measure(|number| {
+        for entry in ledger::reserve_all(&store, at(number), black_box(&claims)).unwrap().entries {
+            assert!(black_box(ledger::void(&store, at(number), entry.reservation)).is_ok());
         }
     });
     println!("{name:<52} {whole_ns:>7.0} ns");
 }
 
 fn main() {
-    take_and_correct("take + correct, one rate limit");
+    let rate = |unit| RateLimit::new("rate", unit, Amount::new(u64::MAX / 2), 60_000);
+    let keyed = |unit| RateLimit { per: vec![Key::Attribute(Attribute::Team)], ..rate(unit) };
+    let fixed = |unit| RateLimit { algorithm: Algorithm::Fixed, ..rate(unit) };
+    take_and_correct("take + correct, a smooth rate of tokens", rate(Unit::Tokens), "", Some(400));
+    take_and_correct(
+        "take + correct, a smooth rate of tokens per team",
+        keyed(Unit::Tokens),
+        "blue",
+        Some(400),
+    );
+    take_and_correct("take + correct, a fixed window of tokens", fixed(Unit::Tokens), "", Some(400));
+    take_and_correct("take, a smooth rate of requests", rate(Unit::Requests), "", None);
+    take_and_correct("take, a fixed window of requests", fixed(Unit::Requests), "", None);
+    occupy_and_vacate("occupy + vacate, one slot in flight");
     let org = || (budget("organisation", Period::Month { starts_on_day: 1 }, false), "");
     let team = || (budget("team", Period::Day, true), "blue");
     let customer = || (budget("customer", Period::Hour, true), "acme");
