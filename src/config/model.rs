@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use super::edits::{IncludeUsage, OutputCaps, Streams};
 use crate::amount::{Amount, Currency};
 use crate::awu::Attribute;
 use crate::budget::Budget;
@@ -24,12 +25,23 @@ pub struct Config {
     pub max_request_bytes: usize,
     /// How consumption is estimated before a call.
     pub estimation: Estimation,
+    /// What happens to the output caps that estimates rest on.
+    pub output_caps: OutputCaps,
+    /// How streams are treated.
+    pub streams: Streams,
     /// What happens where governance itself cannot be done.
     pub failure: Failure,
     /// Where telemetry goes.
     pub telemetry: Telemetry,
     /// What is known of upstreams beside their hosts and paths; the first that matches counts.
     pub upstreams: Vec<Upstream>,
+}
+
+impl Config {
+    /// Whether any request body is ever edited.
+    pub fn edits_requests(&self) -> bool {
+        self.streams.include_usage == IncludeUsage::Inject || self.output_caps.any_is_edited()
+    }
 }
 
 /// Where one attribute comes from.

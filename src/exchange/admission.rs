@@ -6,11 +6,13 @@
 use std::sync::Arc;
 
 use super::State;
+use super::body_edit::{self, Forwarded};
 use super::effects::Effects;
 use super::execution::{Answer, Execution, Governing};
 use super::expiry;
 use super::findings::Findings;
 use super::ground::Ground;
+use super::output_cap::OutputCap;
 use super::refusal;
 use super::request::Call;
 use super::reservation;
@@ -31,8 +33,12 @@ pub(super) struct Admission<'a> {
     pub(super) config: &'a Config,
     pub(super) call: &'a Call,
     pub(super) facts: &'a RequestFacts,
+    /// The request's body.
+    pub(super) body: &'a [u8],
     /// What the call may consume.
     pub(super) estimate: Usage,
+    /// What becomes of its output cap.
+    pub(super) cap: OutputCap,
     pub(super) now: Timestamp,
     pub(super) ports: &'a dyn Ports,
     /// What the stages came across without refusing.
@@ -78,11 +84,19 @@ impl Admission<'_> {
 }
 
 /// Decides on a readable call.
-pub(super) fn admit(config: &Config, call: Call, facts: RequestFacts, ports: &dyn Ports) -> (State, Effects) {
+pub(super) fn admit(
+    config: &Config,
+    call: Call,
+    facts: RequestFacts,
+    body: &[u8],
+    ports: &dyn Ports,
+) -> (State, Effects) {
     let mut admission = Admission {
         config,
         call: &call,
         facts: &facts,
+        body,
+        cap: OutputCap::plan(config, &call.endpoint, &facts, body, call.editable),
         estimate: cost::estimate(&facts, call.endpoint.operation, &config.estimation),
         now: ports.now(),
         ports,
@@ -96,8 +110,9 @@ pub(super) fn admit(config: &Config, call: Call, facts: RequestFacts, ports: &dy
     match outcome {
         Ok(entries) => {
             tell(&admission, &entries, &mut effects);
+            let forwarded = body_edit::forward(&admission, &mut effects);
             let Admission { estimate, findings, .. } = admission;
-            (execute(call, facts, estimate, &findings, entries, &mut effects), effects)
+            (execute(call, facts, estimate, &findings, entries, forwarded, &mut effects), effects)
         }
         Err(ground) => {
             let Admission { findings, now, .. } = admission;
@@ -144,6 +159,7 @@ fn execute(
     estimate: Usage,
     findings: &Findings,
     entries: Vec<Entry>,
+    forwarded: Forwarded,
     effects: &mut Effects,
 ) -> State {
     let Call { awu, endpoint, edits, has_span, .. } = call;
@@ -158,6 +174,8 @@ fn execute(
         governing: governing(&entries),
         reservations: entries.into_iter().map(|entry| entry.reservation).collect(),
         answer: Answer::Awaited,
+        forwarded,
+        hides: None,
         published: None,
     };
     State::Executing(Box::new(execution))

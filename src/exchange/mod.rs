@@ -8,12 +8,15 @@
 //! [`Decision`]: crate::decision::Decision
 
 mod admission;
+mod body_edit;
 mod effects;
 mod execution;
 mod expiry;
 mod findings;
 mod ground;
+mod hidden_usage;
 mod names;
+mod output_cap;
 mod refusal;
 mod request;
 mod reservation;

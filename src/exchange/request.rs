@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use super::State;
 use super::admission;
+use super::body_edit::Editable;
 use super::effects::{Effects, Flow, HeaderEdit};
 use super::ground::Ground;
 use super::names;
@@ -26,6 +27,8 @@ pub(super) struct Call {
     pub(super) has_span: bool,
     pub(super) content_type: Option<String>,
     pub(super) edits: Vec<HeaderEdit>,
+    /// Whether its body may be edited.
+    pub(super) editable: Editable,
 }
 
 /// Nothing that could be governed came, whether the headers said so or an empty body did.
@@ -57,6 +60,7 @@ pub(super) fn begin(
         has_span: trace != Some(names::NOT_TRACED) || config.telemetry.attributes_without_span,
         content_type: headers.unique("content-type").map(str::to_owned),
         edits: narrow_encoding(headers, edits),
+        editable: Editable::of(config, headers),
     };
     if let Some(missing) = resolved.missing {
         return refusal::refuse_early(&call, config, Ground::attribution_missing(&missing), ports.now());
@@ -76,7 +80,7 @@ pub(super) fn read(config: &Config, call: Call, body: &[u8], ports: &dyn Ports) 
         return unreadable(config, call, NO_BODY, ports);
     }
     match call.endpoint.read_request(call.content_type.as_deref(), body) {
-        Ok(facts) => admission::admit(config, call, facts, ports),
+        Ok(facts) => admission::admit(config, call, facts, body, ports),
         Err(problem) => unreadable(config, call, &problem.to_string(), ports),
     }
 }

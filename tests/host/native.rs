@@ -69,7 +69,21 @@ impl Native {
         let effects = exchange
             .step(event, &Host { world: self.world.clone(), stream, ids_given: root.ids_given.clone() });
         capture::drain(&self.world);
-        perform(&self.world, stream, &effects, root);
+        if !perform(&self.world, stream, &effects, root) {
+            let mut headers = HeaderMap::default();
+            headers.add("content-type", b"application/json");
+            let body = br#"{"error":{"message":"GenOps: the request could not be edited.","type":"server_error"}}"#;
+            let reply = Reply {
+                status: 500,
+                details: "genops_request_not_edited".to_owned(),
+                headers,
+                body: body.to_vec(),
+            };
+            let mut world = self.world.borrow_mut();
+            let sent = world.reply(stream, reply);
+            complain(&mut world, "reply", 500, sent);
+            return Action::Pause;
+        }
         match effects.flow {
             Flow::Continue => Action::Continue,
             Flow::Hold => Action::Pause,
@@ -123,11 +137,23 @@ impl Native {
     }
 }
 
-fn perform(world: &SharedWorld, stream: u32, effects: &Effects, root: &Root) {
+/// Says whether a request whose body was to be edited may go on.
+fn perform(world: &SharedWorld, stream: u32, effects: &Effects, root: &Root) -> bool {
     let world = &mut *world.borrow_mut();
-    let maps = [(Map::Request, &effects.request_headers), (Map::Response, &effects.response_headers)];
-    for (map, edits) in maps {
-        edits.iter().for_each(|edit| perform_edit(world, stream, map, edit));
+    let mut edit = |map, edits: &[HeaderEdit]| {
+        edits.iter().fold(true, |all, edit| perform_edit(world, stream, map, edit) && all)
+    };
+    let request_edited = edit(Map::Request, &effects.request_headers);
+    edit(Map::Response, &effects.response_headers);
+    let mut replace = |map, which: &str, body: &[u8]| {
+        let replaced = world.replace_body(stream, map, body);
+        complain(world, "replace body", which, replaced);
+        replaced.is_ok()
+    };
+    let request_body = effects.request_body.as_ref();
+    let agrees = request_body.is_none_or(|body| request_edited && replace(Map::Request, "request", body));
+    if let Some(body) = &effects.response_body {
+        replace(Map::Response, "response", body);
     }
     let of_the_awu = effects.awu.iter().flat_map(|awu| span_attributes(awu));
     let of_the_awu = of_the_awu.map(|(name, text)| (name, text.to_owned()));
@@ -143,9 +169,10 @@ fn perform(world: &SharedWorld, stream: u32, effects: &Effects, root: &Root) {
         effects.events.iter().for_each(|event| queue.push(event));
     }
     effects.counts.iter().for_each(|(metric, by)| root.count(*metric, *by));
+    agrees
 }
 
-fn perform_edit(world: &mut World, stream: u32, map: Map, edit: &HeaderEdit) {
+fn perform_edit(world: &mut World, stream: u32, map: Map, edit: &HeaderEdit) -> bool {
     let (what, name) = match edit {
         HeaderEdit::Set(name, _) => ("set header", *name),
         HeaderEdit::Remove(name) => ("remove header", name.as_str()),
@@ -155,6 +182,7 @@ fn perform_edit(world: &mut World, stream: u32, map: Map, edit: &HeaderEdit) {
         HeaderEdit::Remove(_) => map.remove(name.as_bytes()),
     });
     complain(world, what, name, edited);
+    edited.is_ok()
 }
 
 fn complain(world: &mut World, what: &str, subject: impl std::fmt::Display, done: Result<(), u32>) {

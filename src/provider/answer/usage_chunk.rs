@@ -1,7 +1,8 @@
 //! Takes the usage chunk that the client did not ask for out of a stream; every other byte passes as it came.
 //!
 //! An event is held until it is whole, which no client could use sooner anyway; an event larger than a usage chunk ever
-//! is passes at once. Anything but server-sent events passes untouched.
+//! is passes at once, and so does one that cannot be one from its first bytes (`data: [DONE]`, which not every provider
+//! ends with the blank line). Anything but server-sent events passes untouched.
 
 use crate::provider::framing::{Payload, Sse};
 use crate::provider::json::{Container, Matcher, Node, Scalar, Span, Tokenizer, Visitor, leaf, node};
@@ -87,7 +88,7 @@ impl UsageChunkRemover {
             return passed.extend_from_slice(bytes);
         }
         self.held.extend_from_slice(bytes);
-        if self.held.len() > HELD {
+        if self.held.len() > HELD || is_no_document(&self.held) {
             passed.append(&mut self.held);
             self.passing = true;
         }
@@ -104,6 +105,12 @@ impl UsageChunkRemover {
         self.passing = false;
         removed
     }
+}
+
+/// Whether an event's data begins, and not as a JSON object does.
+fn is_no_document(event: &[u8]) -> bool {
+    let data = event.strip_prefix(b"data:").map(<[u8]>::trim_ascii_start);
+    data.and_then(<[u8]>::first).is_some_and(|first| *first != b'{')
 }
 
 /// Whether an event states usage for no choice.

@@ -50,6 +50,7 @@ pub fn recognise_at(
             && route.stream == Some(true)
             && !query.split('&').any(|parameter| parameter == "alt=sse"),
         path_stream: route.stream,
+        shape_is_certain: route.is_certain,
         billable: route.api != Api::Unread,
     })
 }
