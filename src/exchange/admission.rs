@@ -107,16 +107,20 @@ pub(super) fn admit(
     let outcome = admission.pass();
     let mut effects = Effects::default();
     admission.report(&mut effects);
+    let kept = body_edit::kept(&admission);
     match outcome {
         Ok(entries) => {
             tell(&admission, &entries, &mut effects);
+            body_edit::tell_kept(kept, &call, &mut effects);
             let forwarded = body_edit::forward(&admission, &mut effects);
             let Admission { estimate, findings, .. } = admission;
             (execute(call, facts, estimate, &findings, entries, forwarded, &mut effects), effects)
         }
         Err(ground) => {
             let Admission { findings, now, .. } = admission;
-            (refusal::refuse(&call, config, ground, &findings, now, &mut effects), effects)
+            let state = refusal::refuse(&call, config, ground, &findings, now, &mut effects);
+            body_edit::tell_kept(kept, &call, &mut effects);
+            (state, effects)
         }
     }
 }

@@ -7,6 +7,7 @@
 use super::admission::Admission;
 use super::effects::{Effects, HeaderEdit};
 use super::names;
+use super::request::Call;
 use crate::config::{Config, IncludeUsage};
 use crate::headers::Headers;
 use crate::provider::RequestEdits;
@@ -89,25 +90,23 @@ fn is_vouched_for(headers: Headers<'_>) -> bool {
         || DIGESTS.iter().any(|name| headers.all(name).next().is_some())
 }
 
+/// Whether usage is to be asked for in the client's stead.
+fn wants_usage(admission: &Admission<'_>) -> bool {
+    let Admission { config, call, facts, .. } = admission;
+    config.streams.include_usage == IncludeUsage::Inject && call.endpoint.can_ask_for_usage(facts)
+}
+
+/// Why an edit that the configuration wants is not made.
+pub(super) fn kept(admission: &Admission<'_>) -> Option<&'static str> {
+    let is_bound = admission.call.editable == Editable::Bound && wants_usage(admission);
+    admission.cap.kept.or(is_bound.then_some(SIGNED_BODY))
+}
+
 /// Makes the edits that an admitted call is to be forwarded with.
 pub(super) fn forward(admission: &Admission<'_>, effects: &mut Effects) -> Forwarded {
-    let Admission { config, call, facts, body, cap, .. } = admission;
-    let wants_usage =
-        config.streams.include_usage == IncludeUsage::Inject && call.endpoint.can_ask_for_usage(facts);
-    let states_length = match call.editable {
-        Editable::Unasked => return Forwarded::default(),
-        Editable::Bound => {
-            if wants_usage || cap.kept.is_some() {
-                tell_kept(admission, SIGNED_BODY, effects);
-            }
-            return Forwarded::default();
-        }
-        Editable::Free { states_length } => states_length,
-    };
-    if let Some(why) = cap.kept {
-        tell_kept(admission, why, effects);
-    }
-    let edits = RequestEdits { include_usage: wants_usage, output_cap: cap.forwarded() };
+    let Editable::Free { states_length } = admission.call.editable else { return Forwarded::default() };
+    let Admission { call, facts, body, cap, .. } = admission;
+    let edits = RequestEdits { include_usage: wants_usage(admission), output_cap: cap.forwarded() };
     let Some(edited) = call.endpoint.edit_request(body, facts, &edits) else { return Forwarded::default() };
     if states_length {
         effects.request_headers.push(HeaderEdit::Set("content-length", edited.body.len().to_string()));
@@ -143,8 +142,9 @@ fn tell(admission: &Admission<'_>, asks_for_usage: bool, capped: Option<u64>, ef
     }
 }
 
-fn tell_kept(admission: &Admission<'_>, why: &'static str, effects: &mut Effects) {
-    if admission.call.has_span {
+/// Tells of an edit that was not made.
+pub(super) fn tell_kept(kept: Option<&'static str>, call: &Call, effects: &mut Effects) {
+    if let Some(why) = kept.filter(|_| call.has_span) {
         effects.attribute(attribute::REQUEST_EDITS_KEPT, why);
     }
 }
