@@ -35,7 +35,11 @@ impl Http {
     fn step(&mut self, event: Event<'_>) -> Action {
         let Some((shared, exchange)) = &mut self.governed else { return Action::Continue };
         let effects = exchange.step(event, &Host { ids: &shared.ids });
-        if perform::perform(&effects, &shared.outlets) {
+        let bodies = perform::perform(&effects, &shared.outlets);
+        if !bodies.response {
+            exchange.give_up_editing_the_answer();
+        }
+        if bodies.request {
             flow(&effects)
         } else {
             perform::reply_uneditable();

@@ -73,19 +73,25 @@ impl Counter {
     }
 }
 
-/// Does everything but the flow, which is the callback's return value. Says whether the message may go on: not when its
-/// body was to be edited and it is uncertain that body and length agree.
+/// Which bodies are as the effects want them.
+pub(super) struct Bodies {
+    /// Where not, it is uncertain whether the request's length is that of its body.
+    pub(super) request: bool,
+    /// Where not, the piece passes as it came.
+    pub(super) response: bool,
+}
+
+/// Does everything but the flow, which is the callback's return value.
 #[must_use]
-pub(super) fn perform(effects: &Effects, outlets: &Outlets) -> bool {
+pub(super) fn perform(effects: &Effects, outlets: &Outlets) -> Bodies {
     let request_edited = edit(Map::Request, &effects.request_headers);
     edit(Map::Response, &effects.response_headers);
-    let agrees = effects
-        .request_body
-        .as_ref()
-        .is_none_or(|body| request_edited && replaced(Buffer::RequestBody, "request", body));
-    if let Some(body) = &effects.response_body {
-        replaced(Buffer::ResponseBody, "response", body);
-    }
+    let (request, response) = (effects.request_body.as_ref(), effects.response_body.as_ref());
+    let bodies = Bodies {
+        request: request
+            .is_none_or(|body| request_edited && replaced(Buffer::RequestBody, "request", body)),
+        response: response.is_none_or(|body| replaced(Buffer::ResponseBody, "response", body)),
+    };
     if let Some(awu) = &effects.awu {
         span_attributes(awu).for_each(|(name, text)| set_attribute(name, text));
     }
@@ -97,7 +103,7 @@ pub(super) fn perform(effects: &Effects, outlets: &Outlets) -> bool {
     }
     effects.events.iter().for_each(|event| outlets.emit(event));
     effects.counts.iter().for_each(|(metric, by)| outlets.count(*metric, *by));
-    agrees
+    bodies
 }
 
 fn replaced(buffer: Buffer, which: &str, body: &[u8]) -> bool {

@@ -125,6 +125,13 @@ impl Exchange {
         matches!(self.state, State::Executing(_))
     }
 
+    /// The host did not replace a piece of the answer's body: it passed as it came, and so must the rest.
+    pub fn give_up_editing_the_answer(&mut self) {
+        if let State::Executing(execution) = &mut self.state {
+            execution.hides = None;
+        }
+    }
+
     /// Takes one event; events that mean nothing where the exchange stands change nothing.
     pub fn step(&mut self, event: Event<'_>, ports: &dyn Ports) -> Effects {
         let state = std::mem::replace(&mut self.state, State::Finished);

@@ -69,7 +69,11 @@ impl Native {
         let effects = exchange
             .step(event, &Host { world: self.world.clone(), stream, ids_given: root.ids_given.clone() });
         capture::drain(&self.world);
-        if !perform(&self.world, stream, &effects, root) {
+        let (request, response) = perform(&self.world, stream, &effects, root);
+        if !response {
+            exchange.give_up_editing_the_answer();
+        }
+        if !request {
             let mut headers = HeaderMap::default();
             headers.add("content-type", b"application/json");
             let body = br#"{"error":{"message":"GenOps: the request could not be edited.","type":"server_error"}}"#;
@@ -137,8 +141,8 @@ impl Native {
     }
 }
 
-/// Says whether a request whose body was to be edited may go on.
-fn perform(world: &SharedWorld, stream: u32, effects: &Effects, root: &Root) -> bool {
+/// Says whether the request's body and the answer's are as they are to be.
+fn perform(world: &SharedWorld, stream: u32, effects: &Effects, root: &Root) -> (bool, bool) {
     let world = &mut *world.borrow_mut();
     let mut edit = |map, edits: &[HeaderEdit]| {
         edits.iter().fold(true, |all, edit| perform_edit(world, stream, map, edit) && all)
@@ -150,11 +154,9 @@ fn perform(world: &SharedWorld, stream: u32, effects: &Effects, root: &Root) -> 
         complain(world, "replace body", which, replaced);
         replaced.is_ok()
     };
-    let request_body = effects.request_body.as_ref();
-    let agrees = request_body.is_none_or(|body| request_edited && replace(Map::Request, "request", body));
-    if let Some(body) = &effects.response_body {
-        replace(Map::Response, "response", body);
-    }
+    let (request, response) = (effects.request_body.as_ref(), effects.response_body.as_ref());
+    let request = request.is_none_or(|body| request_edited && replace(Map::Request, "request", body));
+    let response = response.is_none_or(|body| replace(Map::Response, "response", body));
     let of_the_awu = effects.awu.iter().flat_map(|awu| span_attributes(awu));
     let of_the_awu = of_the_awu.map(|(name, text)| (name, text.to_owned()));
     let others = effects.attributes.iter().map(|(name, value)| {
@@ -169,7 +171,7 @@ fn perform(world: &SharedWorld, stream: u32, effects: &Effects, root: &Root) -> 
         effects.events.iter().for_each(|event| queue.push(event));
     }
     effects.counts.iter().for_each(|(metric, by)| root.count(*metric, *by));
-    agrees
+    (request, response)
 }
 
 fn perform_edit(world: &mut World, stream: u32, map: Map, edit: &HeaderEdit) -> bool {
