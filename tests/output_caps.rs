@@ -105,12 +105,18 @@ fn call() -> impl Strategy<Value = Call> {
     let thinking = prop::option::weighted(0.2, 0..300_u64);
     (prop::option::of(1..2_000_u64), prop::option::of(1..4_u64), 0..400_usize, thinking)
         // The API that knows a thinking budget knows no choices.
-        .prop_map(|(cap, choices, text, thinking)| Call { cap, choices: choices.filter(|_| thinking.is_none()), text, thinking })
+        .prop_map(|(cap, choices, text, thinking)| Call {
+            cap,
+            choices: choices.filter(|_| thinking.is_none()),
+            text,
+            thinking,
+        })
 }
 
 impl Call {
     fn body(&self) -> String {
-        let mut body = json!({"model": "m", "messages": [{"role": "user", "content": "x".repeat(self.text)}]});
+        let mut body =
+            json!({"model": "m", "messages": [{"role": "user", "content": "x".repeat(self.text)}]});
         body["max_tokens"] = self.cap.map_or(Value::Null, Value::from);
         if let Some(choices) = self.choices {
             body["n"] = choices.into();

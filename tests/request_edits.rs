@@ -55,7 +55,13 @@ const SHAPES: &[Shape] = &[
     shape(BEDROCK, "/model/meta.llama/invoke", None, &["max_gen_len"], None),
     shape(BEDROCK, "/model/ai21.j2/invoke", None, &["maxTokens"], None),
     shape(BEDROCK, "/model/amazon.titan/invoke", Some("textGenerationConfig"), &["maxTokenCount"], None),
-    shape(BEDROCK, "/model/amazon.nova/invoke", Some("inferenceConfig"), &["maxTokens", "max_new_tokens"], None),
+    shape(
+        BEDROCK,
+        "/model/amazon.nova/invoke",
+        Some("inferenceConfig"),
+        &["maxTokens", "max_new_tokens"],
+        None,
+    ),
     shape(
         GEMINI,
         "/v1beta/models/g:generateContent",
@@ -245,7 +251,11 @@ fn what_writes_no_text_and_forms_have_no_place_for_a_cap() {
         ("api.openai.com", "/v1/batches", r#"{}"#),
         ("api.openai.com", "/v1/threads/t/runs", r#"{"max_completion_tokens":5}"#),
         ("api.cohere.com", "/v2/rerank", r#"{"query":"a"}"#),
-        ("us-aiplatform.googleapis.com", "/v1/projects/p/locations/l/publishers/google/models/m:predict", r#"{"instances":[]}"#),
+        (
+            "us-aiplatform.googleapis.com",
+            "/v1/projects/p/locations/l/publishers/google/models/m:predict",
+            r#"{"instances":[]}"#,
+        ),
         ("api.replicate.com", "/v1/predictions", r#"{"input":{"max_tokens":5}}"#),
     ] {
         let endpoint = recognise("POST", authority, path).unwrap();
@@ -262,7 +272,11 @@ fn a_thinking_budget_is_read_where_a_cap_has_to_be_above_it() {
     for (authority, path, body) in [
         ("api.anthropic.com", "/v1/messages", format!("{{{thinking}}}")),
         (BEDROCK, "/model/anthropic.claude/invoke", format!("{{{thinking}}}")),
-        (BEDROCK, "/model/anthropic.claude/converse", format!(r#"{{"additionalModelRequestFields":{{{thinking}}}}}"#)),
+        (
+            BEDROCK,
+            "/model/anthropic.claude/converse",
+            format!(r#"{{"additionalModelRequestFields":{{{thinking}}}}}"#),
+        ),
     ] {
         let endpoint = recognise("POST", authority, path).unwrap();
         let facts = endpoint.read_request(None, body.as_bytes()).unwrap();

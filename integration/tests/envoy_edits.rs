@@ -97,7 +97,9 @@ async fn requests_that_follow_each_other_on_one_connection_are_never_confused() 
     // What follows in the body would be a request if the upstream read too little of it.
     let smuggled = "POST /v1/chat/completions HTTP/1.1\\r\\nhost: a\\r\\ncontent-length: 2\\r\\n\\r\\n{}";
     let body = |n: usize| {
-        format!(r#"{{"model":"gpt-4o-mini","stream":true,"user":"{n}","messages":[{{"role":"user","content":"{smuggled}"}}]}}"#)
+        format!(
+            r#"{{"model":"gpt-4o-mini","stream":true,"user":"{n}","messages":[{{"role":"user","content":"{smuggled}"}}]}}"#
+        )
     };
     let mut pipeline = String::new();
     const REQUESTS: usize = 8;
@@ -120,7 +122,11 @@ async fn requests_that_follow_each_other_on_one_connection_are_never_confused() 
     connection.write("GET /last HTTP/1.1\r\nhost: provider\r\nconnection: close\r\n\r\n").await;
     let answers = connection.read_to_end().await;
     assert_eq!(answers.matches("HTTP/1.1 200 OK").count(), REQUESTS, "{answers}");
-    assert_eq!(answers.matches("HTTP/1.1 404 Not Found").count(), 1, "the last one reached the provider: {answers}");
+    assert_eq!(
+        answers.matches("HTTP/1.1 404 Not Found").count(),
+        1,
+        "the last one reached the provider: {answers}"
+    );
     let received = stage.simulator.received();
     assert_eq!(received.len(), REQUESTS + 1, "{received:#?}");
     for (n, request) in received[..REQUESTS].iter().enumerate() {
@@ -281,10 +287,8 @@ async fn a_stated_length_of_the_answer_goes_when_a_piece_of_it_may() {
 async fn a_signed_body_reaches_the_provider_as_it_was_signed() {
     let stage = Stage::start(editing()).await;
     let signed = "AWS4-HMAC-SHA256 Credential=k/20260221/us-east-1/bedrock/aws4_request, SignedHeaders=host, Signature=0";
-    let answer = stage
-        .http1()
-        .post(PATH, &[("x-genops-team", "search"), ("authorization", signed)], &plain())
-        .await;
+    let answer =
+        stage.http1().post(PATH, &[("x-genops-team", "search"), ("authorization", signed)], &plain()).await;
     assert_eq!(answer.status, 200);
     assert_eq!(stage.simulator.only_request().json(), plain());
     let span = stage.span_of(&awu_id(&answer)).await;
@@ -308,9 +312,21 @@ async fn the_official_sdk_streams_as_ever_and_its_usage_is_posted_completely() {
         assert_eq!(seen[call]["text"], "word ".repeat(16), "{seen}");
         assert_eq!(seen[call]["finish"], "stop", "{seen}");
     }
-    assert_eq!((&seen["plain"]["usage"], &seen["plain"]["empty_chunks"]), (&Value::Null, &json!(0)), "{seen}");
-    assert_eq!((&seen["helper"]["usage"], &seen["helper"]["empty_chunks"]), (&Value::Null, &json!(0)), "{seen}");
-    assert_eq!((&seen["asking"]["usage"], &seen["asking"]["empty_chunks"]), (&json!(ACTUAL), &json!(1)), "{seen}");
+    assert_eq!(
+        (&seen["plain"]["usage"], &seen["plain"]["empty_chunks"]),
+        (&Value::Null, &json!(0)),
+        "{seen}"
+    );
+    assert_eq!(
+        (&seen["helper"]["usage"], &seen["helper"]["empty_chunks"]),
+        (&Value::Null, &json!(0)),
+        "{seen}"
+    );
+    assert_eq!(
+        (&seen["asking"]["usage"], &seen["asking"]["empty_chunks"]),
+        (&json!(ACTUAL), &json!(1)),
+        "{seen}"
+    );
     let reconciled = stage.otlp.events(RECONCILIATION, 3).await;
     for event in &reconciled {
         assert_eq!(event.attributes["genops.accounting.complete"], json!(true));

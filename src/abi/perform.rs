@@ -88,8 +88,7 @@ pub(super) fn perform(effects: &Effects, outlets: &Outlets) -> Bodies {
     edit(Map::Response, &effects.response_headers);
     let (request, response) = (effects.request_body.as_ref(), effects.response_body.as_ref());
     let bodies = Bodies {
-        request: request
-            .is_none_or(|body| request_edited && replaced(Buffer::RequestBody, "request", body)),
+        request: request.is_none_or(|body| request_edited && replaced(Buffer::RequestBody, "request", body)),
         response: response.is_none_or(|body| replaced(Buffer::ResponseBody, "response", body)),
     };
     if let Some(awu) = &effects.awu {
@@ -120,7 +119,8 @@ fn set_attribute(name: &str, text: &str) {
 /// Ends a request of which nobody knows whether its length is that of its body: passed on, what follows on the upstream's
 /// connection could be taken for another request.
 pub(super) fn reply_uneditable() {
-    const BODY: &[u8] = br#"{"error":{"message":"GenOps: the request could not be edited.","type":"server_error"}}"#;
+    const BODY: &[u8] =
+        br#"{"error":{"message":"GenOps: the request could not be edited.","type":"server_error"}}"#;
     let headers = pairs::serialize(&[("content-type", "application/json")]);
     complain("reply", 500, raw::send_local_response(500, "genops_request_not_edited", &headers, BODY));
 }
@@ -142,7 +142,9 @@ fn edit(map: Map, edits: &[HeaderEdit]) -> bool {
     let mut all = true;
     for edit in edits {
         let (what, name, edited) = match edit {
-            HeaderEdit::Set(name, value) => ("set header", *name, raw::set_header(map, name, value.as_bytes())),
+            HeaderEdit::Set(name, value) => {
+                ("set header", *name, raw::set_header(map, name, value.as_bytes()))
+            }
             HeaderEdit::Remove(name) => ("remove header", name.as_str(), raw::remove_header(map, name)),
         };
         all &= edited.is_ok();

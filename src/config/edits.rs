@@ -78,12 +78,13 @@ pub(super) fn streams(section: Option<Section<'_>>) -> Streams {
 
 /// Reads what `estimation` says of caps, but for its models.
 pub(super) fn output_caps(estimation: &Section<'_>) -> OutputCaps {
-    let mut caps = OutputCaps::default();
-    caps.standard = mode(estimation).unwrap_or_default();
-    if let Some(least) = estimation.integer("fit_min_output_tokens", 1, 10_000_000) {
-        caps.fit_min_output_tokens = least;
+    let standard = OutputCaps::default();
+    let least = estimation.integer("fit_min_output_tokens", 1, 10_000_000);
+    OutputCaps {
+        standard: mode(estimation).unwrap_or_default(),
+        fit_min_output_tokens: least.unwrap_or(standard.fit_min_output_tokens),
+        ..standard
     }
-    caps
 }
 
 /// `on_output_cap` of the section, or of one of its models.

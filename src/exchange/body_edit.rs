@@ -80,7 +80,8 @@ fn is_vouched_for(headers: Headers<'_>) -> bool {
         SIGNING_SCHEMES.iter().any(starts)
     };
     let mut signatures = headers.all("authorization").filter(|value| signs(value)).peekable();
-    let is_presigned = headers.all(":path").any(|path| memchr::memmem::find(path, b"X-Amz-Signature=").is_some());
+    let is_presigned =
+        headers.all(":path").any(|path| memchr::memmem::find(path, b"X-Amz-Signature=").is_some());
     let says_unsigned = headers.all("x-amz-content-sha256").eq([UNSIGNED]);
     if says_unsigned && !is_presigned {
         return signatures.any(|value| memchr::memmem::find(value, b"content-length").is_some());
@@ -161,9 +162,13 @@ mod tests {
 
     #[test]
     fn a_body_that_its_sender_signed_or_digested_is_vouched_for() {
-        let aws = ("authorization", "AWS4-HMAC-SHA256 Credential=k/20260221/us-east-1/bedrock/aws4_request, \
-            SignedHeaders=host;x-amz-date, Signature=00");
-        let with_length = ("authorization", "AWS4-HMAC-SHA256 SignedHeaders=content-length;host, Signature=00");
+        let aws = (
+            "authorization",
+            "AWS4-HMAC-SHA256 Credential=k/20260221/us-east-1/bedrock/aws4_request, \
+            SignedHeaders=host;x-amz-date, Signature=00",
+        );
+        let with_length =
+            ("authorization", "AWS4-HMAC-SHA256 SignedHeaders=content-length;host, Signature=00");
         let unsigned = ("x-amz-content-sha256", "UNSIGNED-PAYLOAD");
         let free: [&[(&str, &str)]; 4] = [
             &[("authorization", "Bearer sk-1"), (":path", "/model/m/converse")],

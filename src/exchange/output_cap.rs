@@ -79,8 +79,10 @@ impl OutputCap {
     pub(super) fn warning(&self, requested: Option<u64>) -> Option<Ground> {
         let by = self.lowered_by.clone()?;
         let from = requested.map_or_else(|| "none".to_owned(), |cap| cap.to_string());
-        let message =
-            format!("GenOps: budget {by:?} holds less than this call asks for: output cap {from} became {}.", self.cap);
+        let message = format!(
+            "GenOps: budget {by:?} holds less than this call asks for: output cap {from} became {}.",
+            self.cap
+        );
         let ground = Ground::blocked(ReasonCode::OutputCapLowered, RefusalKind::Budget, message);
         Some(Ground { by: Some(by), ..ground })
     }

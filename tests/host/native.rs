@@ -76,7 +76,8 @@ impl Native {
         if !request {
             let mut headers = HeaderMap::default();
             headers.add("content-type", b"application/json");
-            let body = br#"{"error":{"message":"GenOps: the request could not be edited.","type":"server_error"}}"#;
+            let body =
+                br#"{"error":{"message":"GenOps: the request could not be edited.","type":"server_error"}}"#;
             let reply = Reply {
                 status: 500,
                 details: "genops_request_not_edited".to_owned(),
@@ -145,7 +146,7 @@ impl Native {
 fn perform(world: &SharedWorld, stream: u32, effects: &Effects, root: &Root) -> (bool, bool) {
     let world = &mut *world.borrow_mut();
     let mut edit = |map, edits: &[HeaderEdit]| {
-        edits.iter().fold(true, |all, edit| perform_edit(world, stream, map, edit) && all)
+        edits.iter().filter(|edit| !perform_edit(world, stream, map, edit)).count() == 0
     };
     let request_edited = edit(Map::Request, &effects.request_headers);
     edit(Map::Response, &effects.response_headers);

@@ -262,7 +262,8 @@ impl Stream {
         if self.request_replaced {
             lines.push(format!("body becomes {}", super::text::escape(&self.request_body)));
         }
-        let stated = self.request.get("content-length").map(|length| String::from_utf8_lossy(length).into_owned());
+        let stated =
+            self.request.get("content-length").map(|length| String::from_utf8_lossy(length).into_owned());
         let length = self.request_body.len();
         if let Some(stated) = stated.filter(|stated| *stated != length.to_string()) {
             lines.push(format!("SMUGGLES: content-length {stated} of a body of {length} bytes"));

@@ -113,10 +113,20 @@ fn is_no_document(event: &[u8]) -> bool {
     data.and_then(<[u8]>::first).is_some_and(|first| *first != b'{')
 }
 
+/// Whether an event names usage with any value but `null`.
+fn names_usage(event: &[u8]) -> bool {
+    const NAME: &[u8] = b"\"usage\"";
+    memchr::memmem::find_iter(event, NAME).any(|at| {
+        let after = event.get(at.saturating_add(NAME.len())..).unwrap_or_default().trim_ascii_start();
+        let value = after.strip_prefix(b":").map(<[u8]>::trim_ascii_start);
+        value.is_none_or(|value| !value.starts_with(b"null"))
+    })
+}
+
 /// Whether an event states usage for no choice.
 fn is_usage_chunk(event: &[u8]) -> bool {
-    // Most events are told apart by this alone: a usage chunk names usage.
-    if memchr::memmem::find(event, b"\"usage\"").is_none() {
+    // Most events are told apart by this alone: they name no usage, or state that there is none.
+    if !names_usage(event) {
         return false;
     }
     let mut chunk = Chunk::new();
