@@ -2,6 +2,7 @@
 
 use super::model::ModelPattern;
 use super::section::Section;
+use crate::upstream::IncludeUsage;
 
 /// What happens to a request's output cap.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -15,20 +16,10 @@ pub enum OnOutputCap {
     Fit,
 }
 
-/// Whether streams are made to state their usage.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum IncludeUsage {
-    /// Where the client does not ask, its text is counted.
-    #[default]
-    Keep,
-    /// The filter asks for it, and takes the answer to that out of the stream.
-    Inject,
-}
-
 /// How streams are treated.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Streams {
-    /// What happens where the client did not ask for usage.
+    /// What happens where the client did not ask for usage, unless the upstream's entry says something else.
     pub include_usage: IncludeUsage,
 }
 
@@ -63,15 +54,18 @@ impl OutputCaps {
     }
 }
 
-/// The words for it.
+/// The words for what happens to usage that the client did not ask for.
+pub(super) const INCLUDE_USAGE: [(&str, IncludeUsage); 2] =
+    [("keep", IncludeUsage::Keep), ("inject", IncludeUsage::Inject)];
+
+/// The words for what happens to caps.
 const MODES: [(&str, OnOutputCap); 3] =
     [("keep", OnOutputCap::Keep), ("inject", OnOutputCap::Inject), ("fit", OnOutputCap::Fit)];
 
 /// Reads `streams`.
 pub(super) fn streams(section: Option<Section<'_>>) -> Streams {
     let Some(section) = section else { return Streams::default() };
-    let modes = [("keep", IncludeUsage::Keep), ("inject", IncludeUsage::Inject)];
-    let include_usage = section.one_of("include_usage", &modes).unwrap_or_default();
+    let include_usage = section.one_of("include_usage", &INCLUDE_USAGE).unwrap_or_default();
     section.finish();
     Streams { include_usage }
 }

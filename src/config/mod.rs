@@ -18,7 +18,7 @@ mod upstreams;
 
 use std::fmt;
 
-pub use edits::{IncludeUsage, OnOutputCap, OutputCaps, Streams};
+pub use edits::{OnOutputCap, OutputCaps, Streams};
 pub use model::{
     AttributeRule, Config, Estimation, FailMode, Failure, ModelLimit, ModelPattern, OnMissing, Otlp, Price,
     Source, Telemetry, best_match,

@@ -4,11 +4,11 @@
 
 use std::sync::Arc;
 
-use super::edits::{IncludeUsage, OutputCaps, Streams};
+use super::edits::{OutputCaps, Streams};
 use crate::amount::{Amount, Currency};
 use crate::awu::Attribute;
 use crate::budget::Budget;
-use crate::upstream::Upstream;
+use crate::upstream::{IncludeUsage, Upstream};
 
 /// A complete, valid configuration.
 #[derive(Clone, Debug)]
@@ -40,7 +40,10 @@ pub struct Config {
 impl Config {
     /// Whether any request body is ever edited.
     pub fn edits_requests(&self) -> bool {
-        self.streams.include_usage == IncludeUsage::Inject || self.output_caps.any_is_edited()
+        let asks = |upstream: &Upstream| upstream.include_usage == Some(IncludeUsage::Inject);
+        self.streams.include_usage == IncludeUsage::Inject
+            || self.upstreams.iter().any(asks)
+            || self.output_caps.any_is_edited()
     }
 }
 

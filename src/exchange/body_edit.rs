@@ -8,11 +8,12 @@ use super::admission::Admission;
 use super::effects::{Effects, HeaderEdit};
 use super::names;
 use super::request::Call;
-use crate::config::{Config, IncludeUsage};
+use crate::config::Config;
 use crate::headers::Headers;
 use crate::provider::RequestEdits;
 use crate::semconv::attribute;
 use crate::telemetry::Value;
+use crate::upstream::IncludeUsage;
 
 /// Why an edit was left out: the request is signed, or carries a digest of its body.
 pub(super) const SIGNED_BODY: &str = "signed_body";
@@ -93,8 +94,8 @@ fn is_vouched_for(headers: Headers<'_>) -> bool {
 
 /// Whether usage is to be asked for in the client's stead.
 fn wants_usage(admission: &Admission<'_>) -> bool {
-    let Admission { config, call, facts, .. } = admission;
-    config.streams.include_usage == IncludeUsage::Inject && call.endpoint.can_ask_for_usage(facts)
+    let Admission { call, facts, .. } = admission;
+    call.include_usage == IncludeUsage::Inject && call.endpoint.can_ask_for_usage(facts)
 }
 
 /// Why an edit that the configuration wants is not made.
