@@ -88,6 +88,12 @@ proptest! {
             let whole_events = kept(until);
             let least = whole_events.trim_end_matches('\n');
             prop_assert!(broken.starts_with(least), "{:?} lacks of {:?}", broken, whole_events);
+            // Of an event that broke off, all has passed once it has a choice.
+            let until_now = &stream[..until];
+            let last = until_now.rfind(&format!("{end}{end}")).map_or("", |at| &until_now[at + 2 * end.len()..]);
+            if last.starts_with("data: {\"choices\":[{") {
+                prop_assert!(broken.ends_with(last), "{:?} lacks {:?}", broken, last);
+            }
         }
     }
 }

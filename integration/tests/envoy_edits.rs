@@ -208,14 +208,17 @@ async fn the_client_sees_its_stream_to_the_byte_without_the_usage_it_did_not_ask
 }
 
 #[tokio::test]
-async fn a_stream_that_breaks_off_has_passed_every_whole_event() {
+async fn a_stream_that_breaks_off_has_passed_every_whole_event_and_every_choice() {
     let stage = Stage::start(editing()).await;
     let bare = ungoverned().await;
     let mut asked = plain();
     asked["stream_options"] = json!({"include_usage": true});
     let whole = bare.http1().post(PATH, &SEARCH, &asked).await.text();
     let in_usage = whole.find(r#""choices":[],"#).expect("a usage chunk");
-    for (team, cut) in [("early", 1_000), ("in-usage", in_usage + 20)] {
+    let in_choice = whole[..1_000].rfind(r#""choices":[{"#).expect("a choice") + 30;
+    for (team, cut) in
+        [("in-choice", in_choice), ("before-choice", in_choice - 31), ("in-usage", in_usage + 20)]
+    {
         stage.simulator.next(Behaviour { cut: Cut::AfterBytes(cut), ..Behaviour::default() });
         let client = stage.http1();
         let mut stream = client.stream(PATH, &[("x-genops-team", team)], &plain()).await;
@@ -229,7 +232,8 @@ async fn a_stream_that_breaks_off_has_passed_every_whole_event() {
         };
         assert!(error.is_some(), "the client learns that the stream broke");
         let events = whole[..cut].rfind("\n\n").expect("an event") + 2;
-        assert_eq!(String::from_utf8_lossy(&seen), whole[..events]);
+        let passes = whole[events..cut].contains(r#""choices":[{"#);
+        assert_eq!(String::from_utf8_lossy(&seen), whole[..if passes { cut } else { events }], "{team}");
         let span = stage.otlp.span(|span| text(span, "genops.team") == Some(team)).await;
         assert_eq!(text(&span, "genops.accounting.complete"), Some("false"));
     }
@@ -252,14 +256,15 @@ async fn a_stream_that_ends_with_trailers_loses_its_usage_alone() {
     const BEFORE: &str = "data: {\"choices\":[{\"delta\":{\"content\":\"a\"}}],\"usage\":null}\n\n";
     const BODY: &str = "data: {\"choices\":[{\"delta\":{\"content\":\"a\"}}],\"usage\":null}\n\n\
         data: {\"choices\":[],\"usage\":{\"prompt_tokens\":3,\"completion_tokens\":4,\"total_tokens\":7}}\n\n\
-        data: [DONE]\n";
+        data: {\"choices\":[{\"delta\":{\"content\":\"b\"}}],\"usage\":null}";
+    const AFTER: &str = "data: {\"choices\":[{\"delta\":{\"content\":\"b\"}}],\"usage\":null}";
     let provider = with_trailers(BODY).await;
     let mut setup = Setup::new(editing()).await;
     setup.options.upstream = provider.addr();
     let stage = setup.start_edited(http2_upstream).await;
     for (client, team) in [(stage.http1(), "over-http1"), (stage.http2(), "over-http2")] {
         let answer = client.post(PATH, &[("x-genops-team", team)], &plain()).await;
-        assert_eq!(answer.text(), format!("{BEFORE}data: [DONE]\n"));
+        assert_eq!(answer.text(), format!("{BEFORE}{AFTER}"));
         stage.settled(team, 7, true).await;
     }
 }

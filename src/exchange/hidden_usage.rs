@@ -1,7 +1,7 @@
 //! Takes out of a stream the usage that only the filter asked for.
 //!
 //! Every other byte passes as it came. The length and digests of such an answer are not known when its headers pass, so
-//! they are taken off. What the client would have got of an event that breaks off in the middle is kept back.
+//! they are taken off. Of an event that breaks off in the middle, what comes before its first choice is kept back.
 
 use super::effects::HeaderEdit;
 use crate::headers::Headers;

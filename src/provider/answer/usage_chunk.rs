@@ -1,8 +1,9 @@
 //! Takes the usage chunk that the client did not ask for out of a stream; every other byte passes as it came.
 //!
-//! An event is held until it is whole, which no client could use sooner anyway; an event larger than a usage chunk ever
-//! is passes at once, and so does one that cannot be one from its first bytes (`data: [DONE]`, which not every provider
-//! ends with the blank line). Anything but server-sent events passes untouched.
+//! An event is held while it may still become the chunk in question: what has a choice passes as it comes, so that nothing
+//! a client could show is withheld where a stream breaks off, or ends without the blank line. So does what is larger than
+//! a usage chunk ever is, and what is no JSON from its first byte (`data: [DONE]`). Anything but server-sent events passes
+//! untouched.
 
 use crate::provider::framing::{Payload, Sse};
 use crate::provider::json::{Container, Matcher, Node, Scalar, Span, Tokenizer, Visitor, leaf, node};
@@ -48,6 +49,10 @@ impl UsageChunkRemover {
         let mut rest = chunk;
         while !rest.is_empty() {
             rest = self.take_line(rest, &mut passed);
+        }
+        if !self.held.is_empty() && has_choice(&self.held) {
+            passed.append(&mut self.held);
+            self.passing = true;
         }
         passed
     }
@@ -111,6 +116,17 @@ impl UsageChunkRemover {
 fn is_no_document(event: &[u8]) -> bool {
     let data = event.strip_prefix(b"data:").map(<[u8]>::trim_ascii_start);
     data.and_then(<[u8]>::first).is_some_and(|first| *first != b'{')
+}
+
+/// Whether an event, as far as it has come, begins to list a choice.
+fn has_choice(event: &[u8]) -> bool {
+    const NAME: &[u8] = b"\"choices\"";
+    memchr::memmem::find(event, NAME).is_some_and(|at| {
+        let after = event.get(at.saturating_add(NAME.len())..).unwrap_or_default().trim_ascii_start();
+        let list = after.strip_prefix(b":").map(<[u8]>::trim_ascii_start);
+        let list = list.and_then(|list| list.strip_prefix(b"[")).map(<[u8]>::trim_ascii_start);
+        list.and_then(<[u8]>::first).is_some_and(|first| *first != b']')
+    })
 }
 
 /// Whether an event names usage with any value but `null`.
