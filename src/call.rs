@@ -98,6 +98,8 @@ pub struct RequestFacts {
     pub stream: bool,
     /// The request's own cap on output tokens, per choice.
     pub max_output_tokens: Option<u64>,
+    /// What of the output is set aside for thinking (`thinking.budget_tokens`), where a cap has to be above it.
+    pub thinking_budget: Option<u64>,
     /// Answers asked for (`n`, `candidateCount` …), absent where not stated.
     pub choices: Option<u64>,
     /// Answers generated to choose from (`best_of`), absent where not stated.

@@ -49,6 +49,14 @@ pub mod attribute {
     pub const BUDGET_KEY: &str = "genops.budget.key";
     /// Ours: the part of a budget whose consumption is worth an alert.
     pub const BUDGET_ALERT_AT: &str = "genops.budget.alert_at";
+    /// Ours: what was edited in the request, separated by commas: `include_usage`, `output_cap`.
+    pub const REQUEST_EDITS: &str = "genops.request.edits";
+    /// Ours: why a request that was to be edited was not: `signed_body`, `no_place`.
+    pub const REQUEST_EDITS_KEPT: &str = "genops.request.edits_kept";
+    /// Ours: the output cap of one choice as the client stated it.
+    pub const OUTPUT_CAP_REQUESTED: &str = "genops.output_cap.requested";
+    /// Ours: the output cap of one choice as the provider got it, where the filter wrote it.
+    pub const OUTPUT_CAP_FORWARDED: &str = "genops.output_cap.forwarded";
     /// Ours: how many reservations an incomplete reconciliation of a budget stands for, all expired unsettled.
     pub const EXPIRED_RESERVATIONS: &str = "genops.budget.expired_reservations";
     /// Ours: `false` when a reconciliation rests on the best known data instead of the provider's statement (§3.5).
@@ -117,13 +125,15 @@ pub enum ReasonCode {
     RequestUnreadable,
     /// Extension: no price is known for the model, and a budget counts money.
     ModelUnpriced,
+    /// Extension: the budgets hold less than the call may consume, so its output cap was lowered.
+    OutputCapLowered,
     /// Extension: the call is not AI traffic that this filter recognises, and such traffic is refused.
     Ungoverned,
 }
 
 impl ReasonCode {
     /// Every code that this filter can emit.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::BudgetExceeded,
         Self::BudgetReservationFailed,
         Self::PolicyDenyModel,
@@ -136,6 +146,7 @@ impl ReasonCode {
         Self::AttributionMissing,
         Self::RequestUnreadable,
         Self::ModelUnpriced,
+        Self::OutputCapLowered,
         Self::Ungoverned,
     ];
 
@@ -154,6 +165,7 @@ impl ReasonCode {
             Self::AttributionMissing => "x_attribution_missing",
             Self::RequestUnreadable => "x_request_unreadable",
             Self::ModelUnpriced => "x_model_unpriced",
+            Self::OutputCapLowered => "x_output_cap_lowered",
             Self::Ungoverned => "x_ungoverned",
         }
     }

@@ -19,8 +19,8 @@ pub struct Upstream {
     pub region: Option<String>,
     /// The model that answers, whatever the request names.
     pub model: Option<String>,
-    /// Whether a streamed answer is asked for its usage.
-    pub include_usage: IncludeUsage,
+    /// Whether a streamed answer is asked for its usage; as for all upstreams where this is absent.
+    pub include_usage: Option<IncludeUsage>,
 }
 
 /// Conditions on a request; all that are stated must hold, and where none is, every request matches.
@@ -39,11 +39,11 @@ pub struct Match {
 /// Whether `stream_options.include_usage` is written into streamed requests whose API knows it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum IncludeUsage {
-    /// Written where the request does not ask by itself.
+    /// Left as the request has it: where the client does not ask, its text is counted.
     #[default]
-    Inject,
-    /// Left as the request has it.
     Keep,
+    /// Written where the request does not ask by itself; what comes of it is taken out of the stream.
+    Inject,
 }
 
 /// An authority, or all names below a domain. Without a port it matches any.

@@ -67,7 +67,7 @@ fn a_complete_configuration_is_read_as_it_is_written() {
     assert_eq!(upstream.matches.path_prefix.as_deref(), Some("/g/"));
     assert_eq!((upstream.provider, upstream.api), (Some(Provider::AzureOpenAi), Some(Api::ChatCompletions)));
     assert_eq!((upstream.region.as_deref(), upstream.model.as_deref()), (Some("eu"), Some("gpt-4o")));
-    assert_eq!(upstream.include_usage, IncludeUsage::Keep);
+    assert_eq!(upstream.include_usage, Some(IncludeUsage::Keep));
 }
 
 #[test]
@@ -163,7 +163,7 @@ fn each_problem_names_its_path_the_value_and_what_is_allowed() {
             r#"{"upstreams": [{"provider": "grok", "include_usage": true}]}"#.into(),
             vec![
                 r#"upstreams[0].provider: expected the name of a provider, got "grok", did you mean "groq"?"#,
-                "upstreams[0].include_usage: expected one of inject, keep, got true",
+                "upstreams[0].include_usage: expected one of keep, inject, got true",
             ],
         ),
         (r#"{"failure": {"unrecognised": true}}"#.into(), vec!["failure.unrecognised: expected one of refuse, pass, got true"]),

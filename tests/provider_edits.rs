@@ -11,7 +11,7 @@ fn endpoint(authority: &str, path: &str) -> Endpoint {
 
 fn edit(endpoint: &Endpoint, body: &str, edits: RequestEdits) -> Option<String> {
     let facts = endpoint.read_request(None, body.as_bytes()).unwrap();
-    let edited = endpoint.edit_request(body.as_bytes(), &facts, &edits)?;
+    let edited = endpoint.edit_request(body.as_bytes(), &facts, &edits)?.body;
     // Whatever was edited, it is read back, and says what was wanted.
     let after = endpoint.read_request(None, &edited).unwrap();
     let same = |of: &RequestFacts| (of.model.clone(), of.stream, of.choices, of.input);

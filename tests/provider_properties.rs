@@ -228,13 +228,19 @@ proptest! {
             }
             options["include_usage"] = true.into();
         }
-        if let Some(cap) = cap.filter(|cap| facts.max_output_tokens.is_none_or(|own| own > *cap)) {
-            let stated: Vec<_> =
-                ["max_tokens", "max_completion_tokens"].into_iter().filter(|key| wanted.contains_key(*key)).collect();
-            for key in if stated.is_empty() { vec!["max_tokens"] } else { stated } {
+        let present: Vec<_> =
+            ["max_completion_tokens", "max_tokens"].into_iter().filter(|key| wanted.contains_key(*key)).collect();
+        let is_negative = |key: &&str| wanted[*key].to_string().trim_start_matches('"').starts_with('-');
+        let is_unlimited = facts.max_output_tokens.is_none() || present.iter().any(is_negative);
+        if let Some(cap) = cap.filter(|cap| is_unlimited || facts.max_output_tokens.is_some_and(|own| own > *cap)) {
+            // `null` states nothing: where a figure stands under the other name, it stays.
+            let figures: Vec<_> = present.iter().copied().filter(|key| !wanted[*key].is_null()).collect();
+            let first = present.first().copied().unwrap_or("max_tokens");
+            for key in if figures.is_empty() { vec![first] } else { figures } {
                 wanted.insert(key.to_owned(), cap.into());
             }
         }
+        let edited = edited.map(|edited| edited.body);
         let seen: Value = serde_json::from_slice(edited.as_deref().unwrap_or(body.as_bytes())).unwrap();
         prop_assert_eq!(seen, Value::Object(wanted), "{}", body);
     }

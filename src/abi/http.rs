@@ -35,8 +35,16 @@ impl Http {
     fn step(&mut self, event: Event<'_>) -> Action {
         let Some((shared, exchange)) = &mut self.governed else { return Action::Continue };
         let effects = exchange.step(event, &Host { ids: &shared.ids });
-        perform::perform(&effects, &shared.outlets);
-        flow(&effects)
+        let bodies = perform::perform(&effects, &shared.outlets);
+        if !bodies.response {
+            exchange.give_up_editing_the_answer();
+        }
+        if bodies.request {
+            flow(&effects)
+        } else {
+            perform::reply_uneditable();
+            Action::Pause
+        }
     }
 
     fn exchange(&self) -> Option<&Exchange> {

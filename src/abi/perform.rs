@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 
 use super::pairs;
-use super::raw::{self, HostError, Map};
+use super::raw::{self, Buffer, HostError, Map};
 use crate::exchange::{Effects, HeaderEdit, LocalReply};
 use crate::telemetry::Value;
 use crate::telemetry::event::{Event, span_attributes};
@@ -73,10 +73,24 @@ impl Counter {
     }
 }
 
+/// Which bodies are as the effects want them.
+pub(super) struct Bodies {
+    /// Where not, it is uncertain whether the request's length is that of its body.
+    pub(super) request: bool,
+    /// Where not, the piece passes as it came.
+    pub(super) response: bool,
+}
+
 /// Does everything but the flow, which is the callback's return value.
-pub(super) fn perform(effects: &Effects, outlets: &Outlets) {
-    edit(Map::Request, &effects.request_headers);
+#[must_use]
+pub(super) fn perform(effects: &Effects, outlets: &Outlets) -> Bodies {
+    let request_edited = edit(Map::Request, &effects.request_headers);
     edit(Map::Response, &effects.response_headers);
+    let (request, response) = (effects.request_body.as_ref(), effects.response_body.as_ref());
+    let bodies = Bodies {
+        request: request.is_none_or(|body| request_edited && replaced(Buffer::RequestBody, "request", body)),
+        response: response.is_none_or(|body| replaced(Buffer::ResponseBody, "response", body)),
+    };
     if let Some(awu) = &effects.awu {
         span_attributes(awu).for_each(|(name, text)| set_attribute(name, text));
     }
@@ -88,11 +102,27 @@ pub(super) fn perform(effects: &Effects, outlets: &Outlets) {
     }
     effects.events.iter().for_each(|event| outlets.emit(event));
     effects.counts.iter().for_each(|(metric, by)| outlets.count(*metric, *by));
+    bodies
+}
+
+fn replaced(buffer: Buffer, which: &str, body: &[u8]) -> bool {
+    let replaced = raw::replace_buffer(buffer, body);
+    complain("replace body", which, replaced);
+    replaced.is_ok()
 }
 
 /// Envoy's `custom_tags` read the attribute from filter state `wasm.<name>`.
 fn set_attribute(name: &str, text: &str) {
     complain("set attribute", name, raw::set_property(name, text.as_bytes()));
+}
+
+/// Ends a request of which nobody knows whether its length is that of its body: passed on, what follows on the upstream's
+/// connection could be taken for another request.
+pub(super) fn reply_uneditable() {
+    const BODY: &[u8] =
+        br#"{"error":{"message":"GenOps: the request could not be edited.","type":"server_error"}}"#;
+    let headers = pairs::serialize(&[("content-type", "application/json")]);
+    complain("reply", 500, raw::send_local_response(500, "genops_request_not_edited", &headers, BODY));
 }
 
 /// Sends the reply that ends the request.
@@ -107,15 +137,20 @@ pub(super) fn reply(reply: &LocalReply) {
     );
 }
 
-fn edit(map: Map, edits: &[HeaderEdit]) {
+/// Makes the edits; says whether all were.
+fn edit(map: Map, edits: &[HeaderEdit]) -> bool {
+    let mut all = true;
     for edit in edits {
-        match edit {
+        let (what, name, edited) = match edit {
             HeaderEdit::Set(name, value) => {
-                complain("set header", name, raw::set_header(map, name, value.as_bytes()))
+                ("set header", *name, raw::set_header(map, name, value.as_bytes()))
             }
-            HeaderEdit::Remove(name) => complain("remove header", name, raw::remove_header(map, name)),
-        }
+            HeaderEdit::Remove(name) => ("remove header", name.as_str(), raw::remove_header(map, name)),
+        };
+        all &= edited.is_ok();
+        complain(what, name, edited);
     }
+    all
 }
 
 fn complain(what: &str, subject: impl std::fmt::Display, result: Result<(), HostError>) {

@@ -60,6 +60,7 @@ unsafe extern "C" {
         data: *mut *mut u8,
         size: *mut usize,
     ) -> u32;
+    fn proxy_set_buffer_bytes(buffer: u32, start: usize, max: usize, data: *const u8, size: usize) -> u32;
     fn proxy_get_property(path: *const u8, path_size: usize, data: *mut *mut u8, size: *mut usize) -> u32;
     fn proxy_set_property(path: *const u8, path_size: usize, value: *const u8, size: usize) -> u32;
     fn proxy_get_shared_data(
@@ -145,6 +146,12 @@ pub(super) fn buffer(buffer: Buffer, max: usize) -> Result<Vec<u8>, HostError> {
         Err(error) if error == NOT_FOUND => Ok(Vec::new()),
         other => other,
     }
+}
+
+/// Puts `bytes` in the place of everything that a buffer holds. Envoy does not correct `content-length`.
+pub(super) fn replace_buffer(buffer: Buffer, bytes: &[u8]) -> Result<(), HostError> {
+    // SAFETY: the host only reads the slice during the call.
+    check(unsafe { proxy_set_buffer_bytes(buffer as u32, 0, WHOLE, bytes.as_ptr(), bytes.len()) })
 }
 
 /// A property; the path's segments are joined with NUL.

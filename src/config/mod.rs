@@ -9,6 +9,7 @@
 //! ```
 
 mod budgets;
+mod edits;
 mod model;
 mod rate_limits;
 mod section;
@@ -18,6 +19,7 @@ mod upstreams;
 
 use std::fmt;
 
+pub use edits::{OnOutputCap, OutputCaps, Streams};
 pub use model::{
     AttributeRule, Config, Estimation, FailMode, Failure, ModelLimit, ModelPattern, OnMissing, Otlp, Price,
     Source, Telemetry, best_match,

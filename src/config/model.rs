@@ -4,12 +4,13 @@
 
 use std::sync::Arc;
 
+use super::edits::{OutputCaps, Streams};
 use super::rate_limits::ConcurrencyLimit;
 use crate::amount::{Amount, Currency};
 use crate::awu::Attribute;
 use crate::budget::Budget;
 use crate::rate_limit::RateLimit;
-use crate::upstream::Upstream;
+use crate::upstream::{IncludeUsage, Upstream};
 
 /// A complete, valid configuration.
 #[derive(Clone, Debug)]
@@ -32,12 +33,26 @@ pub struct Config {
     pub max_request_bytes: usize,
     /// How consumption is estimated before a call.
     pub estimation: Estimation,
+    /// What happens to the output caps that estimates rest on.
+    pub output_caps: OutputCaps,
+    /// How streams are treated.
+    pub streams: Streams,
     /// What happens where governance itself cannot be done.
     pub failure: Failure,
     /// Where telemetry goes.
     pub telemetry: Telemetry,
     /// What is known of upstreams beside their hosts and paths; the first that matches counts.
     pub upstreams: Vec<Upstream>,
+}
+
+impl Config {
+    /// Whether any request body is ever edited.
+    pub fn edits_requests(&self) -> bool {
+        let asks = |upstream: &Upstream| upstream.include_usage == Some(IncludeUsage::Inject);
+        self.streams.include_usage == IncludeUsage::Inject
+            || self.upstreams.iter().any(asks)
+            || self.output_caps.any_is_edited()
+    }
 }
 
 /// Where one attribute comes from.

@@ -7,7 +7,7 @@ use super::model::{
     Source, Telemetry,
 };
 use super::section::{Section, describe};
-use super::{budgets, rate_limits, section, upstreams};
+use super::{OutputCaps, budgets, edits, rate_limits, section, upstreams};
 use crate::amount::{Amount, Currency};
 use crate::attribute_value;
 use crate::awu::Attribute;
@@ -16,6 +16,7 @@ use crate::headers::OWN_PREFIX;
 /// Reads the whole configuration.
 pub(super) fn read(root: Section<'_>) -> Config {
     let prices: Vec<Price> = root.sections("prices").into_iter().filter_map(price).collect();
+    let (estimation, output_caps) = estimation(root.section("estimation"));
     let config = Config {
         attribution: attribution(&root),
         forward_attribution: root.boolean("forward_attribution").unwrap_or(false),
@@ -23,7 +24,9 @@ pub(super) fn read(root: Section<'_>) -> Config {
         rate_limits: rate_limits::read(&root),
         rate_limit_headers: root.boolean("rate_limit_headers").unwrap_or(true),
         concurrency_limits: rate_limits::read_concurrency(&root),
-        estimation: estimation(root.section("estimation")),
+        estimation,
+        output_caps,
+        streams: edits::streams(root.section("streams")),
         max_request_bytes: max_request_bytes(&root),
         failure: failure(root.section("failure")),
         telemetry: telemetry(root.section("telemetry")),
@@ -152,7 +155,7 @@ pub(super) fn money(value: &serde_json::Value) -> Option<Amount> {
     Amount::parse_decimal(&value.as_number()?.to_string())
 }
 
-fn estimation(section: Option<Section<'_>>) -> Estimation {
+fn estimation(section: Option<Section<'_>>) -> (Estimation, OutputCaps) {
     let mut estimation = Estimation {
         milli_bytes_per_token: 3_000,
         overhead_tokens: 16,
@@ -161,7 +164,7 @@ fn estimation(section: Option<Section<'_>>) -> Estimation {
         default_output_tokens: 4_096,
         models: Vec::new(),
     };
-    let Some(section) = section else { return estimation };
+    let Some(section) = section else { return (estimation, OutputCaps::default()) };
     let set = |target: &mut u64, key, min, max| {
         if let Some(figure) = section.integer(key, min, max) {
             *target = figure;
@@ -178,15 +181,20 @@ fn estimation(section: Option<Section<'_>>) -> Estimation {
     if let Some(ratio) = ratio {
         estimation.milli_bytes_per_token = (ratio * 1_000.0).round() as u64;
     }
-    estimation.models = section.sections("models").into_iter().filter_map(model_limit).collect();
+    let mut caps = edits::output_caps(&section);
+    let models = section.sections("models").into_iter();
+    estimation.models = models.filter_map(|model| model_limit(model, &mut caps)).collect();
     section.finish();
-    estimation
+    (estimation, caps)
 }
 
-fn model_limit(section: Section<'_>) -> Option<ModelLimit> {
+fn model_limit(section: Section<'_>, caps: &mut OutputCaps) -> Option<ModelLimit> {
     let model = model_pattern(&section);
     section.require("max_output_tokens");
     let max_output_tokens = section.integer("max_output_tokens", 1, 10_000_000);
+    if let (Some(model), Some(mode)) = (&model, edits::mode(&section)) {
+        caps.models.push((model.clone(), mode));
+    }
     section.finish();
     Some(ModelLimit { model: model?, max_output_tokens: max_output_tokens? })
 }

@@ -1,8 +1,9 @@
 //! The `upstreams` section.
 
+use super::edits::INCLUDE_USAGE;
 use super::section::{Section, describe, suggestion};
 use crate::catalogue::{Api, Provider};
-use crate::upstream::{Authority, IncludeUsage, Match, Upstream};
+use crate::upstream::{Authority, Match, Upstream};
 
 /// Reads every upstream, in order.
 pub(super) fn read(root: &Section<'_>) -> Vec<Upstream> {
@@ -10,7 +11,6 @@ pub(super) fn read(root: &Section<'_>) -> Vec<Upstream> {
 }
 
 fn upstream(section: Section<'_>) -> Upstream {
-    let usages = [("inject", IncludeUsage::Inject), ("keep", IncludeUsage::Keep)];
     let apis: Vec<(&str, Api)> = Api::names().collect();
     let upstream = Upstream {
         matches: section.section("match").map(matches).unwrap_or_default(),
@@ -18,7 +18,7 @@ fn upstream(section: Section<'_>) -> Upstream {
         api: section.one_of("api", &apis),
         region: section.string("region").map(str::to_owned),
         model: section.string("model").map(str::to_owned),
-        include_usage: section.one_of("include_usage", &usages).unwrap_or_default(),
+        include_usage: section.one_of("include_usage", &INCLUDE_USAGE),
     };
     section.finish();
     upstream

@@ -37,19 +37,28 @@ fn output_tokens(facts: &RequestFacts, operation: Operation, settings: &Estimati
     if matches!(operation, Operation::Embeddings | Operation::Moderation | Operation::Rerank) {
         return 0;
     }
+    output_cap(facts, settings).saturating_mul(choices(facts))
+}
+
+/// The most output tokens that one choice is assumed to have.
+pub fn output_cap(facts: &RequestFacts, settings: &Estimation) -> u64 {
     let model_limit = facts
         .model
         .as_deref()
         .and_then(|model| best_match(&settings.models, model, |limit| &limit.model))
         .map(|limit| limit.max_output_tokens);
-    let per_choice = match (facts.max_output_tokens, model_limit) {
+    match (facts.max_output_tokens, model_limit) {
         // A model cannot produce more than its maximum, whatever the request asks for.
         (Some(cap), Some(most)) => cap.min(most),
         (Some(cap), None) => cap,
         (None, Some(most)) => most,
         (None, None) => settings.default_output_tokens,
-    };
-    per_choice.saturating_mul(facts.choices.max(facts.best_of).unwrap_or(1).max(1))
+    }
+}
+
+/// How many answers the request makes the model write.
+pub fn choices(facts: &RequestFacts) -> u64 {
+    facts.choices.max(facts.best_of).unwrap_or(1).max(1)
 }
 
 #[cfg(test)]

@@ -4,7 +4,9 @@
 //! once, at the end. Knows prices and estimation settings; knows no provider and no ledger.
 
 mod estimate;
+mod fit;
 mod price;
 
-pub use estimate::{estimate, tokens_of_text};
+pub use estimate::{choices, estimate, output_cap, tokens_of_text};
+pub use fit::largest_fitting;
 pub use price::{Unpriced, amount, in_unit, price_of};

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::State;
 use super::alert;
+use super::body_edit::{self, Forwarded};
 use super::effects::Effects;
 use super::execution::{Answer, Execution, Governing};
 use super::expiry;
@@ -14,6 +15,7 @@ use super::findings::Findings;
 use super::ground::Ground;
 use super::held::Held;
 use super::limiting;
+use super::output_cap::OutputCap;
 use super::refusal;
 use super::request::Call;
 use super::reservation;
@@ -35,8 +37,12 @@ pub(super) struct Admission<'a> {
     pub(super) config: &'a Config,
     pub(super) call: &'a Call,
     pub(super) facts: &'a RequestFacts,
+    /// The request's body.
+    pub(super) body: &'a [u8],
     /// What the call may consume.
     pub(super) estimate: Usage,
+    /// What becomes of its output cap.
+    pub(super) cap: OutputCap,
     pub(super) now: Timestamp,
     pub(super) ports: &'a dyn Ports,
     /// What the stages came across without refusing.
@@ -89,11 +95,19 @@ impl Admission<'_> {
 }
 
 /// Decides on a readable call.
-pub(super) fn admit(config: &Config, call: Call, facts: RequestFacts, ports: &dyn Ports) -> (State, Effects) {
+pub(super) fn admit(
+    config: &Config,
+    call: Call,
+    facts: RequestFacts,
+    body: &[u8],
+    ports: &dyn Ports,
+) -> (State, Effects) {
     let mut admission = Admission {
         config,
         call: &call,
         facts: &facts,
+        body,
+        cap: OutputCap::plan(config, &call.endpoint, &facts, body, call.editable),
         estimate: cost::estimate(&facts, call.endpoint.operation, &config.estimation),
         now: ports.now(),
         ports,
@@ -109,18 +123,23 @@ pub(super) fn admit(config: &Config, call: Call, facts: RequestFacts, ports: &dy
         admission.held.give_back(admission.now, ports, &mut effects);
     }
     admission.report(&mut effects);
+    let kept = body_edit::kept(&admission);
     match outcome {
         Ok(entries) => {
             tell(&admission, &entries, &mut effects);
+            body_edit::tell_kept(kept, &call, &mut effects);
+            let forwarded = body_edit::forward(&admission, &mut effects);
             let Admission { estimate, findings, held, answer_headers, .. } = admission;
-            let mut execution = execute(call, facts, estimate, &findings, entries, &mut effects);
+            let mut execution = execute(call, facts, estimate, &findings, entries, forwarded, &mut effects);
             execution.held = held;
             execution.answer_headers = answer_headers;
             (State::Executing(Box::new(execution)), effects)
         }
         Err(ground) => {
             let Admission { findings, now, .. } = admission;
-            (refusal::refuse(&call, config, ground, &findings, now, &mut effects), effects)
+            let state = refusal::refuse(&call, config, ground, &findings, now, &mut effects);
+            body_edit::tell_kept(kept, &call, &mut effects);
+            (state, effects)
         }
     }
 }
@@ -163,6 +182,7 @@ fn execute(
     estimate: Usage,
     findings: &Findings,
     entries: Vec<Entry>,
+    forwarded: Forwarded,
     effects: &mut Effects,
 ) -> Execution {
     let Call { awu, endpoint, edits, has_span, .. } = call;
@@ -179,6 +199,8 @@ fn execute(
         held: Held::default(),
         answer_headers: Vec::new(),
         answer: Answer::Awaited,
+        forwarded,
+        hides: None,
         published: None,
     }
 }

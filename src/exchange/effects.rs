@@ -14,8 +14,13 @@ pub struct Effects {
     pub flow: Flow,
     /// Edits of the request's headers, before they go upstream.
     pub request_headers: Vec<HeaderEdit>,
+    /// Replaces the request's held body. Among the header edits is then what its length needs; where any of them fails,
+    /// the request must not go on.
+    pub request_body: Option<Vec<u8>>,
     /// Edits of the answer's headers, before they go downstream.
     pub response_headers: Vec<HeaderEdit>,
+    /// Replaces the piece of the answer's body that was told last.
+    pub response_body: Option<Vec<u8>>,
     /// The AWU whose attributes the span is to carry from now on.
     pub awu: Option<Rc<Awu>>,
     /// Further span attributes; an empty text takes one away.

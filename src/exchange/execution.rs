@@ -3,8 +3,10 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
+use super::body_edit::Forwarded;
 use super::effects::{Effects, HeaderEdit};
 use super::held::Held;
+use super::hidden_usage::HiddenUsage;
 use super::settlement::{self, Consumed};
 use super::{Event, State, names};
 use crate::amount::{Amount, Display, Unit};
@@ -37,6 +39,10 @@ pub(super) struct Execution {
     /// What the answer's headers are to say beside the decision.
     pub(super) answer_headers: Vec<(&'static str, String)>,
     pub(super) answer: Answer,
+    /// How the request was edited.
+    pub(super) forwarded: Forwarded,
+    /// Takes out of the answer what only the filter asked for.
+    pub(super) hides: Option<Box<HiddenUsage>>,
     /// What the span shows of consumption so far.
     pub(super) published: Option<Consumed>,
 }
@@ -119,6 +125,9 @@ impl Execution {
         let consumed = match Origin::of(status, ports) {
             Origin::Provider => {
                 self.answer = self.reading(status, headers);
+                if self.forwarded.hides_usage {
+                    self.hides = HiddenUsage::in_answer(headers, &mut edits);
+                }
                 if !end_of_stream {
                     let effects = Effects { response_headers: edits, ..Effects::default() };
                     return (State::Executing(self), effects);
@@ -153,11 +162,13 @@ impl Execution {
         if let Answer::Reading { reader, .. } = &mut self.answer {
             reader.feed(chunk);
         }
+        let response_body = self.hides.as_mut().and_then(|hides| hides.pass(chunk, end_of_stream));
         if end_of_stream {
             let consumed = self.consumed(config, true);
-            return settlement::settle(config, *self, consumed, ports);
+            let (state, effects) = settlement::settle(config, *self, consumed, ports);
+            return (state, Effects { response_body, ..effects });
         }
-        let effects = self.progress(config);
+        let effects = Effects { response_body, ..self.progress(config) };
         (State::Executing(self), effects)
     }
 
@@ -184,6 +195,8 @@ impl Execution {
 
     fn answer_lost(mut self: Box<Self>) -> (State, Effects) {
         self.answer = Answer::Lost;
+        // What is held back of the event before the gap could only be put behind it.
+        self.hides = None;
         (State::Executing(self), Effects::default())
     }
 
@@ -228,6 +241,7 @@ impl Execution {
             edits.push(HeaderEdit::Set(names::REASON_CODE, code.as_str().to_owned()));
         }
         edits.push(HeaderEdit::Set(names::AWU_ID, self.awu.id().as_str().to_owned()));
+        edits.extend(self.forwarded.headers.iter().map(|(name, value)| HeaderEdit::Set(name, value.clone())));
         if let Some(governing) = &self.governing {
             let unit = governing.unit();
             edits.extend([

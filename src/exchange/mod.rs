@@ -9,14 +9,17 @@
 
 mod admission;
 mod alert;
+mod body_edit;
 mod effects;
 mod execution;
 mod expiry;
 mod findings;
 mod ground;
 mod held;
+mod hidden_usage;
 mod limiting;
 mod names;
+mod output_cap;
 mod rate_headers;
 mod redirect;
 mod refusal;
@@ -133,6 +136,13 @@ impl Exchange {
     /// Whether the answer's body matters.
     pub fn reads_response_body(&self) -> bool {
         matches!(self.state, State::Executing(_))
+    }
+
+    /// The host did not replace a piece of the answer's body: it passed as it came, and so must the rest.
+    pub fn give_up_editing_the_answer(&mut self) {
+        if let State::Executing(execution) = &mut self.state {
+            execution.hides = None;
+        }
     }
 
     /// Takes one event; events that mean nothing where the exchange stands change nothing.

@@ -23,6 +23,10 @@ pub(super) const UNIT: &str = "x-genops-unit";
 pub(super) const BUDGET_NAME: &str = "x-genops-budget-name";
 /// What it has left.
 pub(super) const BUDGET_REMAINING: &str = "x-genops-budget-remaining";
+/// The output cap that the provider got, where the filter wrote it.
+pub(super) const OUTPUT_CAP: &str = "x-genops-output-cap";
+/// The output cap that the client had stated.
+pub(super) const OUTPUT_CAP_REQUESTED: &str = "x-genops-output-cap-requested";
 
 /// Removes every header with the filter's own prefix.
 pub(super) fn clean(headers: Headers<'_>) -> Vec<HeaderEdit> {

@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use super::State;
 use super::admission;
+use super::body_edit::Editable;
 use super::effects::{Effects, Flow, HeaderEdit};
 use super::ground::Ground;
 use super::names;
@@ -15,7 +16,7 @@ use crate::headers::Headers;
 use crate::ports::Ports;
 use crate::provider::{self, Endpoint};
 use crate::telemetry::metric::Metric;
-use crate::upstream::{self, Place, Upstream};
+use crate::upstream::{self, IncludeUsage, Place, Upstream};
 
 /// A recognised AI call whose body is awaited. Its AWU exists and no longer changes.
 #[derive(Debug)]
@@ -26,6 +27,10 @@ pub(super) struct Call {
     pub(super) has_span: bool,
     pub(super) content_type: Option<String>,
     pub(super) edits: Vec<HeaderEdit>,
+    /// Whether a stream's usage is to be asked for.
+    pub(super) include_usage: IncludeUsage,
+    /// Whether its body may be edited.
+    pub(super) editable: Editable,
 }
 
 /// Nothing that could be governed came, whether the headers said so or an empty body did.
@@ -39,8 +44,8 @@ pub(super) fn begin(
     ports: &dyn Ports,
 ) -> (State, Effects) {
     let edits = names::clean_request(headers, config);
-    let recognised = recognise(config, headers, ports).filter(|endpoint| endpoint.billable);
-    let Some(endpoint) = recognised else {
+    let recognised = recognise(config, headers, ports).filter(|(endpoint, _)| endpoint.billable);
+    let Some((endpoint, include_usage)) = recognised else {
         return match config.failure.unrecognised {
             FailMode::Pass => pass(edits),
             FailMode::Refuse => refusal::unrecognised(),
@@ -57,6 +62,8 @@ pub(super) fn begin(
         has_span: trace != Some(names::NOT_TRACED) || config.telemetry.attributes_without_span,
         content_type: headers.unique("content-type").map(str::to_owned),
         edits: narrow_encoding(headers, edits),
+        include_usage,
+        editable: Editable::of(config, headers),
     };
     if let Some(missing) = resolved.missing {
         return refusal::refuse_early(&call, config, Ground::attribution_missing(&missing), ports.now());
@@ -76,7 +83,7 @@ pub(super) fn read(config: &Config, call: Call, body: &[u8], ports: &dyn Ports) 
         return unreadable(config, call, NO_BODY, ports);
     }
     match call.endpoint.read_request(call.content_type.as_deref(), body) {
-        Ok(facts) => admission::admit(config, call, facts, ports),
+        Ok(facts) => admission::admit(config, call, facts, body, ports),
         Err(problem) => unreadable(config, call, &problem.to_string(), ports),
     }
 }
@@ -92,14 +99,16 @@ pub(super) fn too_large(config: &Config, call: Call, bytes: usize, ports: &dyn P
     )
 }
 
-fn recognise(config: &Config, headers: Headers<'_>, ports: &dyn Ports) -> Option<Endpoint> {
+/// The endpoint, and whether its streams are to be asked for their usage.
+fn recognise(config: &Config, headers: Headers<'_>, ports: &dyn Ports) -> Option<(Endpoint, IncludeUsage)> {
     let method = headers.unique(":method")?;
     let authority = headers.unique(":authority").unwrap_or_default();
     let path = headers.unique(":path")?;
     let upstream = upstream(config, &upstream::Request { authority, path }, ports);
     let mut endpoint = provider::recognise_at(upstream, method, authority, path)?;
     endpoint.locate(|| headers.unique("authorization"));
-    Some(endpoint)
+    let own = upstream.and_then(|upstream| upstream.include_usage);
+    Some((endpoint, own.unwrap_or(config.streams.include_usage)))
 }
 
 /// What the configuration knows of where the request goes.

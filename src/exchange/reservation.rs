@@ -7,6 +7,7 @@ use super::admission::Admission;
 use super::execution::{Governing, remaining};
 use super::ground::Ground;
 use super::names;
+use super::output_cap;
 use crate::amount::{Amount, Display};
 use crate::budget::{Budget, Enforcement};
 use crate::config::FailMode;
@@ -16,12 +17,29 @@ use crate::provider::RefusalKind;
 use crate::semconv::{ReasonCode, attribute};
 use crate::telemetry::{Attribute, Value};
 use crate::timestamp::Timestamp;
+use crate::usage::Usage;
 
 /// What one budget is asked for.
-struct Demand<'c> {
-    budget: &'c Arc<Budget>,
-    key: String,
+pub(super) struct Demand<'c> {
+    pub(super) budget: &'c Arc<Budget>,
+    pub(super) key: String,
     amount: Amount,
+}
+
+impl Demand<'_> {
+    /// What it would be asked for if so much were consumed; `None` where that has no price.
+    pub(super) fn amount_of(&self, admission: &Admission<'_>, usage: &Usage) -> Option<Amount> {
+        let model = admission.facts.model.as_deref();
+        cost::in_unit(usage, self.budget.unit, &admission.config.prices, model).ok()
+    }
+}
+
+/// A budget has not enough.
+pub(super) struct Short {
+    /// Which of the demands.
+    pub(super) claim: usize,
+    pub(super) balance: Balance,
+    shortage: Shortage,
 }
 
 /// Reserves everywhere, or nowhere.
@@ -29,13 +47,25 @@ struct Demand<'c> {
 /// # Errors
 /// The ground of the budget that refuses, or what a failing ledger means by configuration.
 pub(super) fn reserve(admission: &mut Admission<'_>) -> Result<Vec<Entry>, Ground> {
-    let (demands, unpriced) = demands(admission);
+    let (mut demands, unpriced) = demands(admission);
     let unpriced = unpriced.then(|| Ground::unpriced(admission.facts.model.as_deref()));
     if let Some(ground) = unpriced {
         let mode = enforcement(admission.config.failure.unpriced_model);
         admission.findings.meet(mode, ground)?;
     }
-    let reserved = ask(admission, &demands)?;
+    let reserved = loop {
+        let short = match ask(admission, &demands)? {
+            Ok(reserved) => break reserved,
+            Err(short) => short,
+        };
+        if !output_cap::lower(admission, &demands, &short) {
+            return Err(refused(&short, &demands, admission.now));
+        }
+        demands = self::demands(admission).0;
+    };
+    if let Some(warning) = admission.cap.warning(admission.facts.max_output_tokens) {
+        admission.findings.meet(Enforcement::Warn, warning)?;
+    }
     for entry in &reserved.entries {
         admission.notice(entry.reservation.budget(), &entry.notices);
         if let (Some(shortage), Some(demand)) = (entry.shortage, demands.get(entry.claim)) {
@@ -46,7 +76,15 @@ pub(super) fn reserve(admission: &mut Admission<'_>) -> Result<Vec<Entry>, Groun
     Ok(reserved.entries)
 }
 
-fn ask(admission: &mut Admission<'_>, demands: &[Demand<'_>]) -> Result<Reserved, Ground> {
+fn refused(short: &Short, demands: &[Demand<'_>], now: Timestamp) -> Ground {
+    match demands.get(short.claim) {
+        Some(demand) => self::short(short.shortage, &short.balance, demand, now),
+        // A claim that was never made; the ledger's contract excludes it.
+        None => Ground::ledger(LedgerError::Corrupt),
+    }
+}
+
+fn ask(admission: &mut Admission<'_>, demands: &[Demand<'_>]) -> Result<Result<Reserved, Short>, Ground> {
     let (ports, now) = (admission.ports, admission.now);
     let claims: Vec<Claim<'_>> =
         demands.iter().map(|d| Claim { budget: d.budget, key: &d.key, amount: d.amount }).collect();
@@ -55,7 +93,7 @@ fn ask(admission: &mut Admission<'_>, demands: &[Demand<'_>]) -> Result<Reserved
             if let Some(error) = warning_failure(&reserved, demands) {
                 admission.findings.meet(Enforcement::Warn, Ground::ledger(error))?;
             }
-            return Ok(reserved);
+            return Ok(Ok(reserved));
         }
         Err(refusal) => refusal,
     };
@@ -70,15 +108,13 @@ fn ask(admission: &mut Admission<'_>, demands: &[Demand<'_>]) -> Result<Reserved
             admission.stranded = admission.stranded.saturating_add(1);
         }
     }
-    match (refusal.cause, demands.get(refusal.claim)) {
-        (Cause::Short(shortage, balance), Some(demand)) => Err(short(shortage, &balance, demand, now)),
-        (Cause::Failed(error), _) => {
+    match refusal.cause {
+        Cause::Short(shortage, balance) => Ok(Err(Short { claim: refusal.claim, balance, shortage })),
+        Cause::Failed(error) => {
             let mode = enforcement(admission.config.failure.ledger_unavailable);
             admission.findings.meet(mode, Ground::ledger(error))?;
-            Ok(Reserved::default())
+            Ok(Ok(Reserved::default()))
         }
-        // A claim that was never made; the ledger's contract excludes it.
-        (Cause::Short(..), None) => Err(Ground::ledger(LedgerError::Corrupt)),
     }
 }
 

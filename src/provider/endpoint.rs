@@ -25,6 +25,8 @@ pub struct Endpoint {
     pub streams_array: bool,
     /// The region, where configuration, authority, path or signature names it.
     pub region: Option<String>,
+    /// Whether the path settles the shape of the request. Only then may an edit insert a field that it does not have.
+    pub shape_is_certain: bool,
     /// Whether the call can consume anything: counting tokens and fetching earlier answers cannot.
     pub billable: bool,
 }

@@ -70,7 +70,26 @@ impl Native {
         let effects = exchange
             .step(event, &Host { world: self.world.clone(), stream, ids_given: root.ids_given.clone() });
         capture::drain(&self.world);
-        perform(&self.world, stream, &effects, root);
+        let (request, response) = perform(&self.world, stream, &effects, root);
+        if !response {
+            exchange.give_up_editing_the_answer();
+        }
+        if !request {
+            let mut headers = HeaderMap::default();
+            headers.add("content-type", b"application/json");
+            let body =
+                br#"{"error":{"message":"GenOps: the request could not be edited.","type":"server_error"}}"#;
+            let reply = Reply {
+                status: 500,
+                details: "genops_request_not_edited".to_owned(),
+                headers,
+                body: body.to_vec(),
+            };
+            let mut world = self.world.borrow_mut();
+            let sent = world.reply(stream, reply);
+            complain(&mut world, "reply", 500, sent);
+            return Action::Pause;
+        }
         match effects.flow {
             Flow::Continue => Action::Continue,
             Flow::Hold => Action::Pause,
@@ -124,12 +143,22 @@ impl Native {
     }
 }
 
-fn perform(world: &SharedWorld, stream: u32, effects: &Effects, root: &Root) {
+/// Says whether the request's body and the answer's are as they are to be.
+fn perform(world: &SharedWorld, stream: u32, effects: &Effects, root: &Root) -> (bool, bool) {
     let world = &mut *world.borrow_mut();
-    let maps = [(Map::Request, &effects.request_headers), (Map::Response, &effects.response_headers)];
-    for (map, edits) in maps {
-        edits.iter().for_each(|edit| perform_edit(world, stream, map, edit));
-    }
+    let mut edit = |map, edits: &[HeaderEdit]| {
+        edits.iter().filter(|edit| !perform_edit(world, stream, map, edit)).count() == 0
+    };
+    let request_edited = edit(Map::Request, &effects.request_headers);
+    edit(Map::Response, &effects.response_headers);
+    let mut replace = |map, which: &str, body: &[u8]| {
+        let replaced = world.replace_body(stream, map, body);
+        complain(world, "replace body", which, replaced);
+        replaced.is_ok()
+    };
+    let (request, response) = (effects.request_body.as_ref(), effects.response_body.as_ref());
+    let request = request.is_none_or(|body| request_edited && replace(Map::Request, "request", body));
+    let response = response.is_none_or(|body| replace(Map::Response, "response", body));
     let of_the_awu = effects.awu.iter().flat_map(|awu| span_attributes(awu));
     let of_the_awu = of_the_awu.map(|(name, text)| (name, text.to_owned()));
     let others = effects.attributes.iter().map(|(name, value)| {
@@ -144,9 +173,10 @@ fn perform(world: &SharedWorld, stream: u32, effects: &Effects, root: &Root) {
         effects.events.iter().for_each(|event| queue.push(event));
     }
     effects.counts.iter().for_each(|(metric, by)| root.count(*metric, *by));
+    (request, response)
 }
 
-fn perform_edit(world: &mut World, stream: u32, map: Map, edit: &HeaderEdit) {
+fn perform_edit(world: &mut World, stream: u32, map: Map, edit: &HeaderEdit) -> bool {
     let (what, name) = match edit {
         HeaderEdit::Set(name, _) => ("set header", *name),
         HeaderEdit::Remove(name) => ("remove header", name.as_str()),
@@ -156,6 +186,7 @@ fn perform_edit(world: &mut World, stream: u32, map: Map, edit: &HeaderEdit) {
         HeaderEdit::Remove(_) => map.remove(name.as_bytes()),
     });
     complain(world, what, name, edited);
+    edited.is_ok()
 }
 
 fn complain(world: &mut World, what: &str, subject: impl std::fmt::Display, done: Result<(), u32>) {

@@ -135,6 +135,9 @@ impl Proxy {
             Action::Continue => {}
         }
         lines.extend(indented(stream.request.edits_since(before)));
+        if action == Action::Continue && !stream.request_forwarded {
+            lines.extend(indented(stream.body_upstream()));
+        }
         stream.request_forwarded |= action == Action::Continue;
         Ok(lines)
     }
@@ -202,12 +205,21 @@ impl Proxy {
     /// A piece of the answer's body arrives.
     pub fn answer_body(&mut self, id: u32, piece: &[u8], end: bool) -> Told {
         let action = self.answer_goes_on(id, piece, end)?;
-        Ok(if action == Action::Continue { Vec::new() } else { vec![flow(action)] })
+        let mut lines = if action == Action::Continue { Vec::new() } else { vec![flow(action)] };
+        if end {
+            lines.extend(self.world.borrow_mut().stream(id).delivered());
+        }
+        Ok(lines)
     }
 
     fn answer_goes_on(&mut self, id: u32, piece: &[u8], end: bool) -> Result<Action, Trap> {
         self.world.borrow_mut().stream(id).response_body = piece.to_vec();
-        self.stage.response_body(id, piece.len(), end)
+        let action = self.stage.response_body(id, piece.len(), end)?;
+        let mut world = self.world.borrow_mut();
+        let stream = world.stream(id);
+        stream.answered.0.extend_from_slice(piece);
+        stream.answered.1.append(&mut stream.response_body);
+        Ok(action)
     }
 
     /// The upstream redirects, and Envoy follows by itself: the stream is over, and its request begins again in another
@@ -245,12 +257,14 @@ impl Proxy {
 
     /// The stream is over: the span is finished, then the filter hears of it.
     pub fn done(&mut self, id: u32) -> Told {
+        let delivered = self.world.borrow_mut().stream(id).delivered();
         let span = self.world.borrow_mut().stream(id).tags();
         self.stage.log(id)?;
         let after = self.world.borrow_mut().stream(id).tags();
         self.stage.end(id)?;
         self.world.borrow_mut().streams.remove(&id);
-        let mut lines = vec![if span.is_empty() { "span: nothing" } else { "span:" }.to_owned()];
+        let mut lines: Vec<String> = delivered.into_iter().collect();
+        lines.extend([if span.is_empty() { "span: nothing" } else { "span:" }.to_owned()]);
         let (awu, others): (Vec<_>, Vec<_>) =
             span.iter().partition(|(name, _)| OF_THE_AWU.contains(&name.as_str()));
         if !awu.is_empty() {

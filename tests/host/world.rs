@@ -59,12 +59,16 @@ pub struct Stream {
     pub request_forwarded: bool,
     /// What is buffered of the request's body.
     pub request_body: Vec<u8>,
+    /// Whether the filter replaced it.
+    pub request_replaced: bool,
     /// The answer's headers, once there are any.
     pub response: Option<HeaderMap>,
     /// Whether the answer's headers went on.
     pub response_forwarded: bool,
     /// The piece of the answer's body that is being delivered.
     pub response_body: Vec<u8>,
+    /// All of the answer's body that came, and all of it that went on.
+    pub answered: (Vec<u8>, Vec<u8>),
     /// Attributes that the proxy knows, by path joined with NUL.
     pub attributes: BTreeMap<Vec<u8>, Vec<u8>>,
     /// Filter state, without its `wasm.` prefix.
@@ -137,7 +141,7 @@ impl World {
         self.streams.get_mut(&id).expect("the stream lives")
     }
 
-    /// Fails with the host's status if it refuses `what`: `headers`, `bodies`, `edits`, `filter-state`, `counters`,
+    /// Fails with the host's status if it refuses `what`: `headers`, `bodies`, `edits`, `body-edits`, `filter-state`, `counters`,
     /// `replies` or `clock`.
     pub fn allow(&self, what: &str) -> Result<(), u32> {
         self.refused.get(what).map_or(Ok(()), |status| Err(*status))
@@ -169,6 +173,16 @@ impl World {
         self.allow("bodies")?;
         let stream = self.stream(stream);
         Ok(if map == Map::Request { stream.request_body.clone() } else { stream.response_body.clone() })
+    }
+
+    /// Puts other bytes in the place of the body that is being delivered, or of what is buffered of it.
+    pub fn replace_body(&mut self, stream: u32, map: Map, bytes: &[u8]) -> Result<(), u32> {
+        self.allow("body-edits")?;
+        let stream = self.stream(stream);
+        stream.request_replaced |= map == Map::Request;
+        let body = if map == Map::Request { &mut stream.request_body } else { &mut stream.response_body };
+        *body = bytes.to_vec();
+        Ok(())
     }
 
     /// Sets filter state.
@@ -239,6 +253,28 @@ impl Stream {
     /// Sets an attribute that the proxy knows.
     pub fn set_attribute(&mut self, path: &[&str], value: &[u8]) {
         self.attributes.insert(path.join("\0").into_bytes(), value.to_vec());
+    }
+
+    /// What goes upstream of an edited body, and whether its stated length is its own: where it is not, what is over is
+    /// taken for the next request on that connection.
+    pub fn body_upstream(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        if self.request_replaced {
+            lines.push(format!("body becomes {}", super::text::escape(&self.request_body)));
+        }
+        let stated =
+            self.request.get("content-length").map(|length| String::from_utf8_lossy(length).into_owned());
+        let length = self.request_body.len();
+        if let Some(stated) = stated.filter(|stated| *stated != length.to_string()) {
+            lines.push(format!("SMUGGLES: content-length {stated} of a body of {length} bytes"));
+        }
+        lines
+    }
+
+    /// What the client got of an answer, once, where that is not what came.
+    pub fn delivered(&mut self) -> Option<String> {
+        let (came, went) = std::mem::take(&mut self.answered);
+        (came != went).then(|| format!("delivered {}", super::text::escape(&went)))
     }
 
     /// The span's tags: filter state that is not empty, as `custom_tags` with `%FILTER_STATE(...)%` show it.

@@ -170,7 +170,8 @@ fn the_collector_restores_the_type_of_every_attribute_that_is_no_text() {
             format!("set(span.attributes[\"genops.{name}\"], Double(span.attributes[\"genops.{name}\"]))");
         assert!(text.contains(&statement), "genops.{name} stays a string");
     }
-    for name in ["tokens.input", "tokens.output", "tokens.total"] {
+    let caps = ["output_cap.requested", "output_cap.forwarded"];
+    for name in ["tokens.input", "tokens.output", "tokens.total"].iter().chain(&caps) {
         let statement =
             format!("set(span.attributes[\"genops.{name}\"], Int(span.attributes[\"genops.{name}\"]))");
         assert!(text.contains(&statement), "genops.{name} stays a string");
@@ -188,6 +189,8 @@ fn the_collector_restores_the_type_of_every_attribute_that_is_no_text() {
             "output",
             "total",
             "complete",
+            "requested",
+            "forwarded",
         ]
         .iter()
         .any(|end| name.ends_with(end));

@@ -39,6 +39,10 @@ pub const SPAN_ATTRIBUTES: &[&str] = &[
     "genops.tokens.input",
     "genops.tokens.output",
     "genops.tokens.total",
+    "genops.request.edits",
+    "genops.request.edits_kept",
+    "genops.output_cap.requested",
+    "genops.output_cap.forwarded",
 ];
 
 /// Without it Envoy keeps spans for five seconds, or until it has five.

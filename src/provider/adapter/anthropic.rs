@@ -13,6 +13,9 @@ use crate::provider::json::{Node, leaf, measure, node};
 use crate::provider::request::field::{RequestField as R, RequestShape};
 use crate::usage::Usage;
 
+/// `max_tokens` has to be larger than this.
+pub(super) const THINKING: Node<R> = node("thinking", &[leaf("budget_tokens", R::ThinkingBudget)]);
+
 /// `messages`.
 pub(super) static MESSAGES: RequestShape = RequestShape {
     body_can_stream: true,
@@ -20,6 +23,7 @@ pub(super) static MESSAGES: RequestShape = RequestShape {
         leaf("model", R::Model),
         leaf("stream", R::Stream),
         leaf("max_tokens", R::Cap),
+        THINKING,
         measure("system", Content),
         measure("messages", Content),
         measure("tools", Schema),

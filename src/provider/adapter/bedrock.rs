@@ -16,6 +16,7 @@ use crate::usage::Usage;
 /// `converse`.
 pub(super) static CONVERSE: RequestShape = RequestShape::new(&[
     node("inferenceConfig", &[leaf("maxTokens", R::Cap)]).announced(R::CapParent),
+    node("additionalModelRequestFields", &[anthropic::THINKING]),
     measure("messages", Content),
     measure("system", Content),
     measure("toolConfig", Schema),
@@ -29,6 +30,7 @@ pub(super) static INVOKE: RequestShape = RequestShape::new(&[
     leaf("max_tokens_to_sample", R::Cap),
     leaf("max_gen_len", R::Cap),
     leaf("maxTokens", R::Cap),
+    anthropic::THINKING,
     leaf("num_generations", R::Choices),
     leaf("numResults", R::Choices),
     leaf("n", R::Choices),

@@ -1,7 +1,9 @@
 //! Takes the usage chunk that the client did not ask for out of a stream; every other byte passes as it came.
 //!
-//! An event is held until it is whole, which no client could use sooner anyway; an event larger than a usage chunk ever
-//! is passes at once. Anything but server-sent events passes untouched.
+//! An event is held while it may still become the chunk in question: what has a choice passes as it comes, so that nothing
+//! a client could show is withheld where a stream breaks off, or ends without the blank line. So does what is larger than
+//! a usage chunk ever is, and what is no JSON from its first byte (`data: [DONE]`). Anything but server-sent events passes
+//! untouched.
 
 use crate::provider::framing::{Payload, Sse};
 use crate::provider::json::{Container, Matcher, Node, Scalar, Span, Tokenizer, Visitor, leaf, node};
@@ -48,6 +50,10 @@ impl UsageChunkRemover {
         while !rest.is_empty() {
             rest = self.take_line(rest, &mut passed);
         }
+        if !self.held.is_empty() && has_choice(&self.held) {
+            passed.append(&mut self.held);
+            self.passing = true;
+        }
         passed
     }
 
@@ -87,7 +93,7 @@ impl UsageChunkRemover {
             return passed.extend_from_slice(bytes);
         }
         self.held.extend_from_slice(bytes);
-        if self.held.len() > HELD {
+        if self.held.len() > HELD || is_no_document(&self.held) {
             passed.append(&mut self.held);
             self.passing = true;
         }
@@ -106,10 +112,37 @@ impl UsageChunkRemover {
     }
 }
 
+/// Whether an event's data begins, and not as a JSON object does.
+fn is_no_document(event: &[u8]) -> bool {
+    let data = event.strip_prefix(b"data:").map(<[u8]>::trim_ascii_start);
+    data.and_then(<[u8]>::first).is_some_and(|first| *first != b'{')
+}
+
+/// Whether an event, as far as it has come, begins to list a choice.
+fn has_choice(event: &[u8]) -> bool {
+    const NAME: &[u8] = b"\"choices\"";
+    memchr::memmem::find(event, NAME).is_some_and(|at| {
+        let after = event.get(at.saturating_add(NAME.len())..).unwrap_or_default().trim_ascii_start();
+        let list = after.strip_prefix(b":").map(<[u8]>::trim_ascii_start);
+        let list = list.and_then(|list| list.strip_prefix(b"[")).map(<[u8]>::trim_ascii_start);
+        list.and_then(<[u8]>::first).is_some_and(|first| *first != b']')
+    })
+}
+
+/// Whether an event names usage with any value but `null`.
+fn names_usage(event: &[u8]) -> bool {
+    const NAME: &[u8] = b"\"usage\"";
+    memchr::memmem::find_iter(event, NAME).any(|at| {
+        let after = event.get(at.saturating_add(NAME.len())..).unwrap_or_default().trim_ascii_start();
+        let value = after.strip_prefix(b":").map(<[u8]>::trim_ascii_start);
+        value.is_none_or(|value| !value.starts_with(b"null"))
+    })
+}
+
 /// Whether an event states usage for no choice.
 fn is_usage_chunk(event: &[u8]) -> bool {
-    // Most events are told apart by this alone: a usage chunk names usage.
-    if memchr::memmem::find(event, b"\"usage\"").is_none() {
+    // Most events are told apart by this alone: they name no usage, or state that there is none.
+    if !names_usage(event) {
         return false;
     }
     let mut chunk = Chunk::new();

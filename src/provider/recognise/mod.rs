@@ -33,7 +33,10 @@ pub fn recognise_at(
     let segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
     let route = path::route(method, by_host, &segments);
     let route = match upstream.and_then(|upstream| upstream.api).filter(|_| method == "POST") {
-        Some(api) => route.filter(|route| route.shape == api).unwrap_or_else(|| Route::stated(api)),
+        Some(api) => {
+            let route = route.filter(|route| route.shape == api).unwrap_or_else(|| Route::stated(api));
+            Route { is_certain: true, ..route }
+        }
         None => route?,
     };
     let region = upstream.and_then(|upstream| upstream.region.clone());
@@ -50,6 +53,7 @@ pub fn recognise_at(
             && route.stream == Some(true)
             && !query.split('&').any(|parameter| parameter == "alt=sse"),
         path_stream: route.stream,
+        shape_is_certain: route.is_certain,
         billable: route.api != Api::Unread,
     })
 }

@@ -14,11 +14,13 @@ pub(super) struct Route {
     pub(super) operation: Operation,
     pub(super) model: Option<String>,
     pub(super) stream: Option<bool>,
+    /// Whether everything that is served under this path has the shape that is assumed.
+    pub(super) is_certain: bool,
 }
 
 impl Route {
     fn new(api: Api, operation: Operation) -> Self {
-        Self { api, shape: api, operation, model: None, stream: None }
+        Self { api, shape: api, operation, model: None, stream: None, is_certain: true }
     }
 
     /// A call whose API is stated and whose path says nothing.
@@ -33,6 +35,11 @@ impl Route {
 
     fn with_model(self, model: &str) -> Self {
         Self { model: Some(percent_decode(model)), ..self }
+    }
+
+    /// The same, where requests of other shapes come to the same path.
+    fn uncertain(self) -> Self {
+        Self { is_certain: false, ..self }
     }
 
     fn streaming(self, stream: bool) -> Self {
@@ -147,7 +154,7 @@ fn predicted(model: &str) -> Operation {
 fn published(publisher: Option<&str>) -> Route {
     match publisher {
         Some("anthropic") => Route::new(Api::Messages, Operation::Chat),
-        _ => Route::new(Api::ChatCompletions, Operation::Chat),
+        _ => Route::new(Api::ChatCompletions, Operation::Chat).uncertain(),
     }
 }
 
@@ -198,18 +205,18 @@ fn native(host: Option<Provider>, segments: &[&str]) -> Option<Route> {
             Route::new(Api::Tgi, Op::TextCompletion).with_model(&format!("{owner}/{name}"))
         }
         [.., "serving-endpoints", name, "invocations"] => {
-            Route::new(Api::ChatCompletions, Op::Chat).with_model(name)
+            Route::new(Api::ChatCompletions, Op::Chat).with_model(name).uncertain()
         }
         [.., "endpoints", name, "invocations"] => {
-            Route::new(Api::Tgi, Op::TextCompletion).with_model(name).streaming(false)
+            Route::new(Api::Tgi, Op::TextCompletion).with_model(name).streaming(false).uncertain()
         }
         [.., "endpoints", name, "invocations-response-stream"] => {
-            Route::new(Api::Tgi, Op::TextCompletion).with_model(name).streaming(true)
+            Route::new(Api::Tgi, Op::TextCompletion).with_model(name).streaming(true).uncertain()
         }
-        ["invocations"] => Route::new(Api::Tgi, Op::TextCompletion),
+        ["invocations"] => Route::new(Api::Tgi, Op::TextCompletion).uncertain(),
         [.., "cortex", "inference:complete"] => Route::new(Api::ChatCompletions, Op::Chat),
         [.., "conversations"] | [.., "conversations", _] if host == Some(Provider::Mistral) => {
-            Route::new(Api::ChatCompletions, Op::Chat)
+            Route::new(Api::ChatCompletions, Op::Chat).uncertain()
         }
         _ => return cloudflare(segments),
     })
@@ -219,7 +226,7 @@ fn native(host: Option<Provider>, segments: &[&str]) -> Option<Route> {
 fn cloudflare(segments: &[&str]) -> Option<Route> {
     let at = segments.windows(2).position(|pair| pair == ["ai", "run"])?;
     let model = segments.get(at.saturating_add(2)..).filter(|model| !model.is_empty())?.join("/");
-    Some(Route::new(Api::ChatCompletions, Operation::Chat).with_model(&model))
+    Some(Route::new(Api::ChatCompletions, Operation::Chat).with_model(&model).uncertain())
 }
 
 fn watsonx(verb: &str) -> Option<Route> {

@@ -2,6 +2,8 @@
 //!
 //! Two edits exist: asking for usage in a stream, merged into what the client sent, and an output cap, set or lowered.
 //! Insertions go right behind an opening brace, so that a member the client repeats later could only have been refused.
+//! Where a request states its cap under two names, both are edited; a `null` beside a figure stays `null`, since a
+//! provider may refuse both names at once.
 
 use crate::call::{Operation, RequestFacts};
 use crate::provider::endpoint::{Api, Endpoint, Provider};
@@ -13,6 +15,17 @@ pub struct RequestEdits {
     pub include_usage: bool,
     /// Cap the output of each choice at this many tokens: inserted, or lowered where the client's is larger.
     pub output_cap: Option<u64>,
+}
+
+/// A request's body with edits made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EditedRequest {
+    /// The whole body.
+    pub body: Vec<u8>,
+    /// It now asks for usage in its stream.
+    pub asks_for_usage: bool,
+    /// Its output cap is now the wanted one.
+    pub caps_output: bool,
 }
 
 /// A replacement of the bytes `start..end`.
@@ -40,34 +53,58 @@ impl Endpoint {
             && facts.stream
             && !facts.include_usage
             && !states_anyway
+            && (self.shape_is_certain || facts.edits.stream_options.is_some())
+    }
+
+    /// Whether an edit can cap the output of this call: its API has a place for a cap, or the request states one.
+    pub fn can_cap_output(&self, body: &[u8], facts: &RequestFacts) -> bool {
+        !self.cap_splices(body, facts, 0).is_empty()
     }
 
     /// The body with the edits made; `None` when it already is as wanted, or offers no place for them.
-    pub fn edit_request(&self, body: &[u8], facts: &RequestFacts, edits: &RequestEdits) -> Option<Vec<u8>> {
+    pub fn edit_request(
+        &self,
+        body: &[u8],
+        facts: &RequestFacts,
+        edits: &RequestEdits,
+    ) -> Option<EditedRequest> {
         let mut splices = Vec::new();
         if edits.include_usage && self.can_ask_for_usage(facts) {
             splices.extend(ask_for_usage(body, facts));
         }
-        if let Some(cap) = edits.output_cap {
-            splices.extend(self.cap_output(body, facts, cap));
+        let asks_for_usage = !splices.is_empty();
+        let caps = edits.output_cap.map(|cap| self.cap_output(body, facts, cap)).unwrap_or_default();
+        let caps_output = !caps.is_empty();
+        splices.extend(caps);
+        if splices.is_empty() {
+            return None;
         }
-        if splices.is_empty() { None } else { apply(body, splices) }
+        Some(EditedRequest { body: apply(body, splices)?, asks_for_usage, caps_output })
     }
 
     fn cap_output(&self, body: &[u8], facts: &RequestFacts, cap: u64) -> Vec<Splice> {
-        let is_within = facts.max_output_tokens.is_some_and(|own| own <= cap);
+        // A negative figure means "no limit", whatever the cap under the other name says.
+        let is_unlimited = |(start, end): &(usize, usize)| {
+            body.get(*start..*end).is_some_and(|text| text.starts_with(b"-") || text.starts_with(b"\"-"))
+        };
+        let is_within = facts.max_output_tokens.is_some_and(|own| own <= cap)
+            && !facts.edits.caps.iter().flatten().any(is_unlimited);
+        if is_within { Vec::new() } else { self.cap_splices(body, facts, cap) }
+    }
+
+    /// What makes `cap` the request's output cap, whatever it was.
+    fn cap_splices(&self, body: &[u8], facts: &RequestFacts, cap: u64) -> Vec<Splice> {
         let generates = matches!(
             self.operation,
             Operation::Chat | Operation::TextCompletion | Operation::GenerateContent
         );
-        if is_within || !generates {
+        if !generates {
             return Vec::new();
         }
-        let points = facts.edits.caps.iter().flatten();
-        let stated: Vec<Splice> =
-            points.map(|(start, end)| Splice { start: *start, end: *end, text: cap.to_string() }).collect();
+        let stated = stated_caps(body, facts);
         if !stated.is_empty() {
-            return stated;
+            let splice = |(start, end)| Splice { start, end, text: cap.to_string() };
+            return stated.into_iter().map(splice).collect();
         }
         let Some((parent, key)) = self.cap_place() else { return Vec::new() };
         let member = format!("\"{key}\":{cap}");
@@ -85,12 +122,21 @@ impl Endpoint {
     fn cap_place(&self) -> Option<(Option<&'static str>, &'static str)> {
         let is_openai = matches!(self.provider, Provider::OpenAi | Provider::AzureOpenAi | Provider::AzureAi);
         match self.api {
+            _ if !self.shape_is_certain => None,
             // Only OpenAI's newer models insist on the newer name, and others may not know it.
             Api::ChatCompletions if !is_openai => Some((None, "max_tokens")),
             Api::Watsonx if self.operation == Operation::Chat => Some((None, "max_tokens")),
             api => api.request().cap,
         }
     }
+}
+
+/// The figures to replace: those that state something, else the first `null`.
+fn stated_caps(body: &[u8], facts: &RequestFacts) -> Vec<(usize, usize)> {
+    let says_something = |(start, _): &(usize, usize)| body.get(*start) != Some(&b'n');
+    let all: Vec<(usize, usize)> = facts.edits.caps.iter().flatten().copied().collect();
+    let figures: Vec<(usize, usize)> = all.iter().copied().filter(says_something).collect();
+    if figures.is_empty() { all.into_iter().take(1).collect() } else { figures }
 }
 
 fn ask_for_usage(body: &[u8], facts: &RequestFacts) -> Option<Splice> {

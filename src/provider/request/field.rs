@@ -21,6 +21,8 @@ pub(crate) enum RequestField {
     OlderCap,
     /// The object in which the cap stands.
     CapParent,
+    /// The part of the output set aside for thinking; some APIs refuse a cap that is not above it.
+    ThinkingBudget,
     /// Answers asked for.
     Choices,
     /// Answers generated to choose from.

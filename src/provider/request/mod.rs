@@ -8,7 +8,7 @@ pub(crate) mod field;
 mod multipart;
 mod reader;
 
-pub use edit::RequestEdits;
+pub use edit::{EditedRequest, RequestEdits};
 pub use reader::Unreadable;
 
 use super::endpoint::Endpoint;

@@ -98,6 +98,7 @@ impl Facts {
         match field {
             RequestField::Cap => self.cap(value, 0, span),
             RequestField::OlderCap => self.cap(value, 1, span),
+            RequestField::ThinkingBudget => self.facts.thinking_budget = value,
             RequestField::Choices => self.facts.choices = value,
             RequestField::BestOf => self.facts.best_of = value,
             _ => self.wrong_type(field),
@@ -159,7 +160,11 @@ impl Visitor<RequestField> for Facts {
             (RequestField::FallbackModels, Some(model)) => self.facts.fallback_models.push(model.to_owned()),
             // Lenient servers read figures out of strings.
             (
-                RequestField::Cap | RequestField::OlderCap | RequestField::Choices | RequestField::BestOf,
+                RequestField::Cap
+                | RequestField::OlderCap
+                | RequestField::ThinkingBudget
+                | RequestField::Choices
+                | RequestField::BestOf,
                 Some(text),
             ) if !in_array && !text.is_empty() => {
                 self.figure(field, text.trim().as_bytes(), span);
@@ -212,6 +217,7 @@ const fn name(field: RequestField) -> &'static str {
         RequestField::StreamFormat => "stream_format",
         RequestField::Cap | RequestField::OlderCap => "output cap",
         RequestField::CapParent => "the output cap's object",
+        RequestField::ThinkingBudget => "the thinking budget",
         RequestField::Choices => "n",
         RequestField::BestOf => "best_of",
         RequestField::StreamOptions => "stream_options",

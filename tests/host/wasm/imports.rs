@@ -74,6 +74,14 @@ fn streams(linker: &mut Linker<Host>) -> Defined<'_> {
                 hand_over(&mut call, part, data, size).map(|()| OK)
             },
         )?
+        .func_wrap(
+            ENV,
+            "proxy_set_buffer_bytes",
+            |call: Call<'_>, buffer: i32, start: i32, max: i32, data: i32, size: i32| {
+                let bytes = bytes(&call, data, size)?;
+                Ok(replace(&call, buffer, (start, max), &bytes).err().unwrap_or(OK))
+            },
+        )?
         .func_wrap(ENV, "proxy_send_local_response", local_response)
 }
 
@@ -299,6 +307,16 @@ fn buffered(call: &Call<'_>, buffer: i32) -> Result<Vec<u8>, u32> {
         7 => Ok(world.configuration.clone()),
         _ => Err(NOT_FOUND),
     }
+}
+
+/// Replaces a whole body; the filter edits no parts of one.
+fn replace(call: &Call<'_>, buffer: i32, range: (i32, i32), bytes: &[u8]) -> Result<(), u32> {
+    let map = match (buffer, range) {
+        (0, (0, i32::MAX)) => Map::Request,
+        (1, (0, i32::MAX)) => Map::Response,
+        _ => return Err(NOT_FOUND),
+    };
+    call.data().world.borrow_mut().replace_body(call.data().context, map, bytes)
 }
 
 /// The wire form of a header map: the count, the sizes, then keys and values, each followed by NUL.

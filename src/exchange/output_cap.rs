@@ -1,0 +1,135 @@
+//! The output cap that a call is reserved for: written into the request where the configuration wants it, and lowered to
+//! what the budgets hold (`estimation.on_output_cap`).
+//!
+//! Invariants: the cap is never raised above the client's; what is reserved after lowering is never above what was left
+//! when it was asked; a request that cannot be edited is treated as with `keep`. Each try asks the ledger again, so a
+//! balance that others change in between refuses or lowers further, a bounded number of times.
+
+use super::admission::Admission;
+use super::body_edit::Editable;
+use super::ground::Ground;
+use super::reservation::{Demand, Short};
+use crate::budget::Enforcement;
+use crate::call::RequestFacts;
+use crate::config::{Config, OnOutputCap};
+use crate::cost;
+use crate::ledger;
+use crate::provider::{Endpoint, RefusalKind};
+use crate::semconv::ReasonCode;
+use crate::usage::Usage;
+
+/// How often a cap is lowered for one call.
+const MOST_TRIES: u8 = 4;
+
+/// What becomes of one call's output cap.
+#[derive(Debug)]
+pub(super) struct OutputCap {
+    mode: OnOutputCap,
+    /// The cap of one choice, as it is reserved.
+    cap: u64,
+    choices: u64,
+    /// The least that it may be lowered to.
+    least: u64,
+    tries: u8,
+    /// The budget that made it lower.
+    lowered_by: Option<Box<str>>,
+    /// Why it is not edited although the configuration wants it.
+    pub(super) kept: Option<&'static str>,
+}
+
+impl OutputCap {
+    /// What the configuration wants done with this call's cap, as far as it can be.
+    pub(super) fn plan(
+        config: &Config,
+        endpoint: &Endpoint,
+        facts: &RequestFacts,
+        body: &[u8],
+        editable: Editable,
+    ) -> Self {
+        let caps = &config.output_caps;
+        let mode = match editable {
+            Editable::Unasked => OnOutputCap::Keep,
+            Editable::Bound | Editable::Free { .. } => caps.of(facts.model.as_deref()),
+        };
+        let kept = match editable {
+            _ if mode == OnOutputCap::Keep => None,
+            Editable::Bound => Some(super::body_edit::SIGNED_BODY),
+            _ if !endpoint.can_cap_output(body, facts) => Some(super::body_edit::NO_PLACE),
+            _ => None,
+        };
+        // A cap that leaves nothing beside the thinking is refused by the providers that know such a budget.
+        let least = facts.thinking_budget.map_or(0, |thinking| thinking.saturating_add(1));
+        Self {
+            mode: if kept.is_some() { OnOutputCap::Keep } else { mode },
+            cap: cost::output_cap(facts, &config.estimation),
+            choices: cost::choices(facts),
+            least: least.max(caps.fit_min_output_tokens),
+            tries: 0,
+            lowered_by: None,
+            kept,
+        }
+    }
+
+    /// The cap that the provider is to get; `None` leaves the client's.
+    pub(super) fn forwarded(&self) -> Option<u64> {
+        (self.mode != OnOutputCap::Keep).then_some(self.cap)
+    }
+
+    /// The warning that a lowered cap is worth.
+    pub(super) fn warning(&self, requested: Option<u64>) -> Option<Ground> {
+        let by = self.lowered_by.clone()?;
+        let from = requested.map_or_else(|| "none".to_owned(), |cap| cap.to_string());
+        let message = format!(
+            "GenOps: budget {by:?} holds less than this call asks for: output cap {from} became {}.",
+            self.cap
+        );
+        let ground = Ground::blocked(ReasonCode::OutputCapLowered, RefusalKind::Budget, message);
+        Some(Ground { by: Some(by), ..ground })
+    }
+}
+
+/// Lowers the cap, and with it the estimate, until every budget that enforces has room for it. Says whether it did.
+pub(super) fn lower(admission: &mut Admission<'_>, demands: &[Demand<'_>], short: &Short) -> bool {
+    let cap = &admission.cap;
+    if cap.mode != OnOutputCap::Fit || cap.tries >= MOST_TRIES {
+        return false;
+    }
+    let Some(below) = cap.cap.checked_sub(1) else { return false };
+    let mut most = below;
+    for (claim, demand) in demands.iter().enumerate() {
+        if demand.budget.enforcement != Enforcement::Enforce {
+            continue;
+        }
+        let balance = if claim == short.claim {
+            short.balance
+        } else {
+            // A budget whose account cannot be read says so itself when it is asked to reserve.
+            match ledger::inspect(admission.ports, admission.now, demand.budget, &demand.key) {
+                Ok(balance) => balance,
+                Err(_) => continue,
+            }
+        };
+        let left = balance.left();
+        let fits = |cap: u64| amount(admission, demand, cap).is_some_and(|amount| amount <= left);
+        match cost::largest_fitting(admission.cap.least, most, fits) {
+            Some(fitting) => most = fitting,
+            None if claim == short.claim => return false,
+            // It has too little for any cap: asked to reserve, it is the one that refuses.
+            None => {}
+        }
+    }
+    let by = demands.get(short.claim).map(|demand| demand.budget.name.clone());
+    let cap = &mut admission.cap;
+    cap.cap = most;
+    cap.tries = cap.tries.saturating_add(1);
+    cap.lowered_by = by;
+    admission.estimate.output_tokens = Some(most.saturating_mul(cap.choices));
+    true
+}
+
+/// What a budget is asked for if each choice is capped so.
+fn amount(admission: &Admission<'_>, demand: &Demand<'_>, cap: u64) -> Option<crate::amount::Amount> {
+    let output_tokens = Some(cap.saturating_mul(admission.cap.choices));
+    let estimate = Usage { output_tokens, ..admission.estimate };
+    demand.amount_of(admission, &estimate)
+}
