@@ -8,6 +8,7 @@
 //! assert!(problems.to_string().contains(r#"did you mean "budgets"?"#));
 //! ```
 
+mod attribution;
 mod budgets;
 mod model;
 mod section;
@@ -17,9 +18,11 @@ mod upstreams;
 
 use std::fmt;
 
+pub use attribution::{
+    ApiKey, AttributeRule, Attributing, HostProperty, OnConflict, OnMissing, Part, Place, Source,
+};
 pub use model::{
-    AttributeRule, Config, Estimation, FailMode, Failure, ModelLimit, ModelPattern, OnMissing, Otlp, Price,
-    Source, Telemetry, best_match,
+    Config, Estimation, FailMode, Failure, ModelLimit, ModelPattern, Otlp, Price, Telemetry, best_match,
 };
 pub use section::Problem;
 

@@ -5,16 +5,17 @@
 use std::sync::Arc;
 
 use crate::amount::{Amount, Currency};
-use crate::awu::Attribute;
 use crate::budget::Budget;
 use crate::upstream::Upstream;
+
+use super::attribution::Attributing;
 
 /// A complete, valid configuration.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// How each attribute is resolved, in the order of [`Attribute::ALL`].
-    pub attribution: Vec<AttributeRule>,
-    /// Whether the headers that attribution is read from go on to the provider.
+    /// How attributes are resolved.
+    pub attribution: Attributing,
+    /// Whether the provider is told what was resolved.
     pub forward_attribution: bool,
     /// Price list; the first exact match wins, then the longest prefix.
     pub prices: Vec<Price>,
@@ -30,35 +31,6 @@ pub struct Config {
     pub telemetry: Telemetry,
     /// What is known of upstreams beside their hosts and paths; the first that matches counts.
     pub upstreams: Vec<Upstream>,
-}
-
-/// Where one attribute comes from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AttributeRule {
-    /// Which attribute.
-    pub attribute: Attribute,
-    /// Where to look, in order.
-    pub sources: Vec<Source>,
-    /// What to do when no source has a meaningful value.
-    pub on_missing: OnMissing,
-}
-
-/// One place an attribute's value may come from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Source {
-    /// A request header, by its lower-case name.
-    Header(String),
-}
-
-/// What happens when an attribute has no value.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum OnMissing {
-    /// The call is refused with `x_attribution_missing`.
-    Refuse,
-    /// This value is used.
-    Constant(String),
-    /// The attribute stays absent (optional attributes only).
-    Omit,
 }
 
 /// What a model costs. Figures are nano-units of the currency per million tokens.

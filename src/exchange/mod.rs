@@ -8,6 +8,7 @@
 //! [`Decision`]: crate::decision::Decision
 
 mod admission;
+mod contradiction;
 mod effects;
 mod execution;
 mod expiry;

@@ -4,11 +4,12 @@ use std::rc::Rc;
 
 use super::State;
 use super::admission;
+use super::contradiction;
 use super::effects::{Effects, Flow, HeaderEdit};
 use super::ground::Ground;
 use super::names;
 use super::refusal;
-use crate::attribution;
+use crate::attribution::{self, Conflict};
 use crate::awu::{Awu, AwuId, SpanContext};
 use crate::config::{Config, FailMode};
 use crate::headers::Headers;
@@ -26,6 +27,8 @@ pub(super) struct Call {
     pub(super) has_span: bool,
     pub(super) content_type: Option<String>,
     pub(super) edits: Vec<HeaderEdit>,
+    /// Where an untrusted source contradicts a trusted one.
+    pub(super) conflicts: Vec<Conflict>,
 }
 
 /// Nothing that could be governed came, whether the headers said so or an empty body did.
@@ -38,29 +41,52 @@ pub(super) fn begin(
     end_of_stream: bool,
     ports: &dyn Ports,
 ) -> (State, Effects) {
-    let edits = names::clean_request(headers, config);
     let recognised = recognise(config, headers, ports).filter(|endpoint| endpoint.billable);
     let Some(endpoint) = recognised else {
         return match config.failure.unrecognised {
-            FailMode::Pass => pass(edits),
+            FailMode::Pass => pass(names::clean(headers)),
             FailMode::Refuse => refusal::unrecognised(),
         };
     };
-    let resolved = attribution::resolve(&config.attribution, headers);
+    let resolved = attribution::resolve(&config.attribution, headers, ports);
     let trace = headers.unique(names::TRACE);
     let span = trace.and_then(|value| SpanContext::parse(value.as_bytes()));
     let id = || AwuId::from_random(ports.bits128().unwrap_or_default());
+    let edits = if config.forward_attribution {
+        names::forward(headers, &resolved.attribution)
+    } else {
+        names::clean(headers)
+    };
     let awu = Rc::new(Awu::new(span, id, resolved.attribution, endpoint.operation));
+    log::debug!("genops: AWU {} is attributed", awu.id().as_str());
     let call = Call {
         awu,
         endpoint,
         has_span: trace != Some(names::NOT_TRACED) || config.telemetry.attributes_without_span,
         content_type: headers.unique("content-type").map(str::to_owned),
         edits: narrow_encoding(headers, edits),
+        conflicts: resolved.conflicts,
     };
-    if let Some(missing) = resolved.missing {
-        return refusal::refuse_early(&call, config, Ground::attribution_missing(&missing), ports.now());
+    let contradictions = u64::try_from(call.conflicts.len()).unwrap_or(u64::MAX);
+    let missing = resolved.missing.map(|missing| Ground::attribution_missing(&missing));
+    let (state, mut effects) = match missing.or_else(|| contradiction::refuses(&call.conflicts)) {
+        Some(ground) => refusal::refuse_early(&call, config, ground, ports.now()),
+        None => collect(config, call, headers, end_of_stream, ports),
+    };
+    if contradictions > 0 {
+        effects.counts.push((Metric::AttributionConflict, contradictions));
     }
+    (state, effects)
+}
+
+/// Waits for the body of a call that is attributed, if one will come that can be read.
+fn collect(
+    config: &Config,
+    call: Call,
+    headers: Headers<'_>,
+    end_of_stream: bool,
+    ports: &dyn Ports,
+) -> (State, Effects) {
     if encoded(headers) {
         return unreadable(config, call, "its body has a content-encoding", ports);
     }
