@@ -124,7 +124,7 @@ impl Compiler {
                 ))
             }
             "istio_peer_label" => {
-                let label = path(section, "istio_peer_label", 1)?;
+                let label = [section.read("istio_peer_label", "a name", segment)?];
                 let root = ["filter_state", "downstream_peer", "labels"];
                 Some(self.property(&root, &label, Part::Scalar, false, "Istio peer label"))
             }
