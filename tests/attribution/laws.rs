@@ -173,4 +173,30 @@ proptest! {
             sources.iter().enumerate().filter_map(|(number, source)| source.property(number)).collect();
         prop_assert!(asked.iter().all(|path| named.contains(path)), "{asked:?} {named:?}");
     }
+
+    #[test]
+    fn whatever_stands_in_headers_and_properties_only_meaningful_values_come_out(
+        header in prop::collection::vec(any::<u8>(), 0..200),
+        baggage in "[a-b=;,% \\t\\PC]{0,60}",
+        property in prop::collection::vec(any::<u8>(), 0..40),
+        subject in r"(CN|OU|O|=|,|\+|\\|[a-c0-9 ]){0,20}",
+    ) {
+        let text = r#"{"attribution": {
+            "team": {"sources": [{"header": "x"}]}, "project": {"sources": [{"baggage": "a"}]},
+            "environment": {"sources": [{"jwt_claim": "c"}]}, "customer_id": {"sources": [{"mtls": "common_name"}]},
+            "feature": {"sources": [{"mtls": "spiffe_namespace"}]}, "session_id": {"sources": [{"api_key": "team"}]}},
+            "api_keys": [{"sha256": "0000000000000000000000000000000000000000000000000000000000000000",
+                          "attributes": {"team": "a"}}]}"#;
+        let rules = genops::config::parse(text).unwrap().attribution;
+        let host = Surroundings::knowing(&[("connection/subject_peer_certificate", &subject)]);
+        host.learn("metadata/filter_metadata/envoy.filters.http.jwt_authn/jwt_payload/c", &property);
+        host.learn("connection/uri_san_peer_certificate", &header);
+        let pairs: [(&[u8], &[u8]); 3] =
+            [(b"x", &header), (b"baggage", baggage.as_bytes()), (b"authorization", &header)];
+        let resolved = genops::attribution::resolve(&rules, genops::headers::Headers::new(&pairs), &host);
+        for (attribute, value) in resolved.attribution.iter() {
+            let meaningful = genops::attribute_value::meaningful(value);
+            prop_assert_eq!(meaningful, Some(value), "{}", attribute.as_str());
+        }
+    }
 }
