@@ -52,31 +52,34 @@ pub struct Resolved {
 /// Resolves every attribute.
 pub fn resolve(rules: &Attributing, headers: Headers<'_>, host: &dyn Properties) -> Resolved {
     let lookup = Lookup::new(rules, headers, host);
-    let mut values: Vec<(Attribute, Box<str>)> = Vec::with_capacity(Attribute::COUNT);
-    let mut resolved = Resolved::default();
-    for rule in &rules.rules {
-        match value(rule, &lookup) {
-            Some((source, value)) => {
-                log::debug!("genops: {} is what {source} says", rule.attribute.as_str());
-                if rule.contradictable && source.trusted {
-                    note_conflicts(rule, &value, &lookup, &mut resolved.conflicts);
-                }
-                values.push((rule.attribute, value));
+    let (mut missing, mut conflicts) = (None, Vec::new());
+    let values = rules.rules.iter().filter_map(|rule| match value(rule, &lookup) {
+        Some((source, value)) => {
+            log::debug!("genops: {} is what {source} says", rule.attribute.as_str());
+            if rule.contradictable && source.trusted {
+                note_conflicts(rule, &value, &lookup, &mut conflicts);
             }
-            None => match &rule.on_missing {
-                OnMissing::Constant(constant) => {
-                    log::debug!("genops: {} is what on_missing says", rule.attribute.as_str());
-                    values.push((rule.attribute, constant.as_str().into()));
-                }
-                OnMissing::Refuse => {
-                    resolved.missing.get_or_insert_with(|| missing(rule));
-                }
-                OnMissing::Omit => {}
-            },
+            Some((rule.attribute, value))
         }
+        None => Some((rule.attribute, without_source(rule, &mut missing)?)),
+    });
+    Resolved { attribution: Attribution::new(values), missing, conflicts }
+}
+
+/// What an attribute is that no source has a value for.
+fn without_source(rule: &AttributeRule, missing: &mut Option<Missing>) -> Option<Box<str>> {
+    match &rule.on_missing {
+        OnMissing::Constant(constant) => {
+            log::debug!("genops: {} is what on_missing says", rule.attribute.as_str());
+            Some(constant.as_str().into())
+        }
+        OnMissing::Refuse => {
+            let tried = || rule.sources.iter().map(|source| source.place.to_string()).collect();
+            missing.get_or_insert_with(|| Missing { attribute: rule.attribute, tried: tried() });
+            None
+        }
+        OnMissing::Omit => None,
     }
-    resolved.attribution = Attribution::new(values);
-    resolved
 }
 
 /// The first source, trusted ones before the others, that has a meaningful value.
@@ -98,11 +101,6 @@ fn note_conflicts(rule: &AttributeRule, value: &str, lookup: &Lookup<'_>, confli
             });
         }
     }
-}
-
-fn missing(rule: &AttributeRule) -> Missing {
-    let tried = rule.sources.iter().map(|source| source.place.to_string()).collect();
-    Missing { attribute: rule.attribute, tried }
 }
 
 impl fmt::Display for Source {

@@ -1,13 +1,13 @@
 //! Forged, repeated and smuggled headers, beside what Envoy knows and without it.
 
-use crate::support::calls::{ACTUAL, RESULT, chat, seen};
+use crate::support::calls::{RESULT, chat, seen};
 use crate::support::config::{LIMIT, tokens};
 use crate::support::telemetry::{EVALUATED, awu_id, text};
 use crate::support::{Setup, Stage};
 use lab::{Behaviour, RawConnection};
 use serde_json::{Value, json};
 
-/// A stage on which the route says that every call is `victim`'s neighbour `honest`'s, whatever headers claim.
+/// A stage on which the route says that every call is `honest`'s, whatever headers claim.
 async fn trusted() -> Stage {
     let mut config = tokens();
     config["attribution"]["team"] =
@@ -156,5 +156,4 @@ async fn a_forged_identity_never_spends_from_the_victims_account_however_often_i
     assert_eq!(answer.status, 429);
     assert_eq!(answer.header("x-genops-budget-remaining"), Some((LIMIT - 20 * 15).to_string().as_str()));
     assert!(answer.text().contains("honest") && !answer.text().contains("victim"), "{}", answer.text());
-    assert!(ACTUAL < LIMIT);
 }
