@@ -22,11 +22,13 @@ pub enum Attribute {
     SessionId,
     /// `genops.cost_center`.
     CostCenter,
+    /// `genops.operation.name`, required; what the call does unless a source names it.
+    OperationName,
 }
 
 impl Attribute {
     /// How many there are.
-    pub const COUNT: usize = 7;
+    pub const COUNT: usize = 8;
 
     /// Every attribute, in the order of [`Attribute::index`].
     pub const ALL: [Self; Self::COUNT] = [
@@ -37,6 +39,7 @@ impl Attribute {
         Self::Feature,
         Self::SessionId,
         Self::CostCenter,
+        Self::OperationName,
     ];
 
     /// The key used in configuration: `team`, `customer_id` …
@@ -49,6 +52,7 @@ impl Attribute {
             Self::Feature => "feature",
             Self::SessionId => "session_id",
             Self::CostCenter => "cost_center",
+            Self::OperationName => "operation_name",
         }
     }
 
@@ -62,10 +66,25 @@ impl Attribute {
             Self::Feature => attribute::FEATURE,
             Self::SessionId => attribute::SESSION_ID,
             Self::CostCenter => attribute::COST_CENTER,
+            Self::OperationName => attribute::OPERATION_NAME,
         }
     }
 
-    /// Whether §2.3 requires it on every AWU.
+    /// The request header of this name, as the GenOps SDKs send it and as the provider gets it where it is forwarded.
+    pub const fn header(self) -> &'static str {
+        match self {
+            Self::Team => "x-genops-team",
+            Self::Project => "x-genops-project",
+            Self::Environment => "x-genops-environment",
+            Self::CustomerId => "x-genops-customer-id",
+            Self::Feature => "x-genops-feature",
+            Self::SessionId => "x-genops-session-id",
+            Self::CostCenter => "x-genops-cost-center",
+            Self::OperationName => "x-genops-operation-name",
+        }
+    }
+
+    /// Whether §2.3 requires it on every AWU, so that it has to be resolved.
     pub const fn required(self) -> bool {
         matches!(self, Self::Team | Self::Project | Self::Environment)
     }
@@ -204,6 +223,12 @@ impl Awu {
         &self.attribution
     }
 
+    /// The value of `attribute`. The operation always has a name: where attribution gives none, what the call does.
+    pub fn value(&self, attribute: Attribute) -> Option<&str> {
+        let own_name = || (attribute == Attribute::OperationName).then(|| self.operation.as_str());
+        self.attribution.get(attribute).or_else(own_name)
+    }
+
     /// What kind of work this is.
     pub fn operation(&self) -> Operation {
         self.operation
@@ -230,6 +255,15 @@ mod tests {
         for text in bad {
             assert_eq!(SpanContext::parse(text), None, "{}", String::from_utf8_lossy(text));
         }
+    }
+
+    #[test]
+    fn an_operation_that_nobody_named_has_the_name_of_what_it_does() {
+        let awu = |attribution| Awu::new(None, || AwuId::from_random(1), attribution, Operation::Chat);
+        let named = Attribution::new([(Attribute::OperationName, "summarise".into())]);
+        assert_eq!(awu(named).value(Attribute::OperationName), Some("summarise"));
+        assert_eq!(awu(Attribution::default()).value(Attribute::OperationName), Some("chat"));
+        assert_eq!(awu(Attribution::default()).value(Attribute::Team), None);
     }
 
     #[test]

@@ -121,6 +121,8 @@ pub enum ReasonCode {
     AccountingInvariantViolation,
     /// Extension: a required attribute could not be resolved.
     AttributionMissing,
+    /// Extension: an untrusted source contradicts the trusted value of an attribute.
+    AttributionConflict,
     /// Extension: the request names an AI operation, but its body cannot be read.
     RequestUnreadable,
     /// Extension: no price is known for the model, and a budget counts money.
@@ -133,7 +135,7 @@ pub enum ReasonCode {
 
 impl ReasonCode {
     /// Every code that this filter can emit.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::BudgetExceeded,
         Self::BudgetReservationFailed,
         Self::PolicyDenyModel,
@@ -144,6 +146,7 @@ impl ReasonCode {
         Self::ProviderErrorUpstream,
         Self::AccountingInvariantViolation,
         Self::AttributionMissing,
+        Self::AttributionConflict,
         Self::RequestUnreadable,
         Self::ModelUnpriced,
         Self::OutputCapLowered,
@@ -163,6 +166,7 @@ impl ReasonCode {
             Self::ProviderErrorUpstream => "PROVIDER_ERROR_UPSTREAM",
             Self::AccountingInvariantViolation => "ACCOUNTING_INVARIANT_VIOLATION",
             Self::AttributionMissing => "x_attribution_missing",
+            Self::AttributionConflict => "x_attribution_conflict",
             Self::RequestUnreadable => "x_request_unreadable",
             Self::ModelUnpriced => "x_model_unpriced",
             Self::OutputCapLowered => "x_output_cap_lowered",

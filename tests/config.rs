@@ -44,11 +44,11 @@ const COMPLETE: &str = r#"{
 #[test]
 fn a_complete_configuration_is_read_as_it_is_written() {
     let config = parse(COMPLETE).unwrap();
-    let team = &config.attribution[0];
+    let team = &config.attribution.rules[0];
     assert_eq!(team.attribute, Attribute::Team);
-    assert_eq!(team.sources, ["x-team", "x-genops-team"].map(|name| Source::Header(name.to_owned())));
-    assert_eq!(config.attribution[1].on_missing, OnMissing::Constant("chatbot".to_owned()));
-    assert_eq!(config.attribution[3].sources, [Source::Header("x-genops-customer-id".to_owned())]);
+    assert_eq!(team.sources, ["x-team", "x-genops-team"].map(Source::header));
+    assert_eq!(config.attribution.rules[1].on_missing, OnMissing::Constant("chatbot".to_owned()));
+    assert_eq!(config.attribution.rules[3].sources, [Source::header("x-genops-customer-id")]);
     let [tokens, money] = config.budgets.as_slice() else { panic!("two budgets") };
     assert_eq!(tokens.per, [Key::Attribute(Attribute::Team), Key::Model]);
     assert_eq!((tokens.limit, tokens.limit_of("a|m")), (Amount::new(1_000_000), Amount::new(5)));
@@ -73,8 +73,8 @@ fn a_complete_configuration_is_read_as_it_is_written() {
 #[test]
 fn the_empty_configuration_is_valid_and_fails_closed() {
     let config = parse("{}").unwrap();
-    assert_eq!(config.attribution[0].on_missing, OnMissing::Refuse);
-    assert_eq!(config.attribution[0].sources, [Source::Header("x-genops-team".to_owned())]);
+    assert_eq!(config.attribution.rules[0].on_missing, OnMissing::Refuse);
+    assert_eq!(config.attribution.rules[0].sources, [Source::header("x-genops-team")]);
     assert_eq!(config.failure.unreadable_request, FailMode::Refuse);
     assert_eq!(config.failure.ledger_unavailable, FailMode::Refuse);
     assert_eq!(config.failure.unrecognised, FailMode::Pass);
@@ -112,7 +112,7 @@ fn each_problem_names_its_path_the_value_and_what_is_allowed() {
         (budget(r#", "per": ["team", "team"]"#), vec!["budgets[0].per[1]: is in the list already"]),
         (
             budget(r#", "per": ["tema"]"#),
-            vec![r#"budgets[0].per[0]: expected one of team, project, environment, customer_id, feature, session_id, cost_center, model, provider, got "tema""#],
+            vec![r#"budgets[0].per[0]: expected one of team, project, environment, customer_id, feature, session_id, cost_center, operation_name, model, provider, got "tema""#],
         ),
         (budget(r#", "limits": {"a": 1}"#), vec![r#"budgets[0].limits: needs "per": without keys there is one account only"#]),
         (
@@ -125,14 +125,14 @@ fn each_problem_names_its_path_the_value_and_what_is_allowed() {
         ),
         (
             r#"{"attribution": {"team": {"on_missing": {"constant": "unknown"}}}}"#.into(),
-            vec![r#"attribution.team.on_missing.constant: "unknown" is no meaningful value (§9.1): 1 to 128 bytes without control characters, and no placeholder such as "unknown" or "n/a""#],
+            vec![r#"attribution.team.on_missing.constant: "unknown" is no meaningful value (§9.1): 1 to 128 bytes without control, invisible or disguised characters, and no placeholder such as "unknown" or "n/a""#],
         ),
         (
             r#"{"attribution": {"team": {"on_missing": "omit"}, "project": {"sources": [{"heder": "x"}]}}}"#.into(),
             vec![
                 r#"attribution.team.on_missing: expected "refuse", or {"constant": "…"}, got "omit""#,
-                "attribution.project.sources[0].header: is required",
-                r#"attribution.project.sources[0].heder: unknown key, did you mean "header"?; known keys here: header"#,
+                "attribution.project.sources[0]: states no source, expected one of header, baggage, jwt_claim, metadata, filter_state, mtls, istio_peer, istio_peer_label, route_metadata, virtual_host_metadata, cluster_metadata, node_metadata, api_key, constant",
+                r#"attribution.project.sources[0].heder: unknown key, did you mean "header"?; known keys here: api_key, baggage, cluster_metadata, constant, filter_state, header, istio_peer, istio_peer_label, jwt_claim, metadata, mtls, node_metadata, payload, route_metadata, trusted, virtual_host_metadata"#,
             ],
         ),
         (

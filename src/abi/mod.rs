@@ -12,6 +12,20 @@ mod ports;
 mod raw;
 mod root;
 
+/// Logs what Envoy wants logged and makes no text of anything else: `/logging?wasm=debug` takes effect with the next tick.
+fn follow_log_level() {
+    use proxy_wasm::types::LogLevel;
+    let level = match raw::log_level() {
+        Ok(0) => LogLevel::Trace,
+        Ok(1) => LogLevel::Debug,
+        Ok(3) => LogLevel::Warn,
+        Ok(4) => LogLevel::Error,
+        Ok(5) => LogLevel::Critical,
+        Ok(_) | Err(_) => LogLevel::Info,
+    };
+    proxy_wasm::set_log_level(level);
+}
+
 /// Called once per VM by the module's initialiser (`raw`).
 fn start() {
     proxy_wasm::set_log_level(proxy_wasm::types::LogLevel::Info);

@@ -85,6 +85,7 @@ unsafe extern "C" {
     fn proxy_define_metric(kind: u32, name: *const u8, name_size: usize, id: *mut u32) -> u32;
     fn proxy_increment_metric(id: u32, offset: i64) -> u32;
     fn proxy_set_tick_period_milliseconds(period: u32) -> u32;
+    fn proxy_get_log_level(level: *mut u32) -> u32;
 }
 
 /// Bytes that the host allocated in this VM for us; empty when it gave none.
@@ -222,6 +223,13 @@ pub(super) fn increment(id: u32, offset: i64) -> Result<(), HostError> {
 pub(super) fn set_tick_period(period_ms: u32) -> Result<(), HostError> {
     // SAFETY: no pointers.
     check(unsafe { proxy_set_tick_period_milliseconds(period_ms) })
+}
+
+/// The level of Envoy's log for this filter (`proxy_log_level_t`).
+pub(super) fn log_level() -> Result<u32, HostError> {
+    let mut level = 0;
+    // SAFETY: the out-pointer is a live local.
+    check(unsafe { proxy_get_log_level(&mut level) }).map(|()| level)
 }
 
 proxy_wasm::main! {{

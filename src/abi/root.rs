@@ -85,6 +85,7 @@ impl Context for Root {
 
 impl RootContext for Root {
     fn on_configure(&mut self, _size: usize) -> bool {
+        super::follow_log_level();
         match self.configure() {
             Ok(()) => true,
             Err(problem) => {
@@ -95,6 +96,7 @@ impl RootContext for Root {
     }
 
     fn on_tick(&mut self) {
+        super::follow_log_level();
         self.with_queue(|otlp, queue| {
             if let Some(queue) = queue.borrow_mut().as_mut() {
                 while queue.next_export(|body| dispatch(otlp, body)) {}

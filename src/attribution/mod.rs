@@ -1,12 +1,22 @@
 //! Whose work a call is: resolves each attribute from its configured sources (§2.3).
 //!
-//! Knows headers and rules; knows nothing of budgets or decisions. A value that is no meaningful value (§9.1(8)) counts
-//! as missing, and so does a header that occurs twice or is not UTF-8: an ambiguous claim is no claim.
+//! Knows rules, headers and the host's properties; knows nothing of budgets or decisions. Invariants: an untrusted source
+//! never wins over a trusted one; the same inputs give the same values; what no configured source needs is not asked
+//! for, and nothing is asked for twice. A value that is no meaningful value (§9.1(8)) counts as missing, and so does
+//! what is ambiguous: a header that occurs twice or is not UTF-8, two different keys. No credential leaves this module.
 
-use crate::attribute_value;
+mod api_key;
+mod baggage;
+mod certificate;
+mod lookup;
+
+use std::fmt;
+
 use crate::awu::{Attribute, Attribution};
-use crate::config::{AttributeRule, OnMissing, Source};
+use crate::config::{AttributeRule, Attributing, OnConflict, OnMissing, Place, Source};
 use crate::headers::Headers;
+use crate::ports::Properties;
+use lookup::Lookup;
 
 /// An attribute that no source resolved, while the configuration demands it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,100 +27,100 @@ pub struct Missing {
     pub tried: Vec<String>,
 }
 
-/// The outcome of resolving: what is known, and what a refusal would be about.
+/// An untrusted source that said something else than the trusted one, whose value counts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Conflict {
+    /// About which attribute.
+    pub attribute: Attribute,
+    /// The untrusted source, for people.
+    pub claimed_by: String,
+    /// What the configuration wants done about it.
+    pub on_conflict: OnConflict,
+}
+
+/// The outcome of resolving: what is known, and what a refusal or a warning would be about.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Resolved {
     /// The attributes that have a value.
     pub attribution: Attribution,
     /// The first attribute that is missing although it must not be.
     pub missing: Option<Missing>,
+    /// Every contradiction between untrusted and trusted sources.
+    pub conflicts: Vec<Conflict>,
 }
 
 /// Resolves every attribute.
-pub fn resolve(rules: &[AttributeRule], headers: Headers<'_>) -> Resolved {
-    let mut values: Vec<(Attribute, Box<str>)> = Vec::with_capacity(Attribute::COUNT);
-    let mut missing = None;
-    for rule in rules {
-        match value(rule, headers) {
-            Some(value) => values.push((rule.attribute, value.into())),
-            None if rule.on_missing == OnMissing::Refuse => {
-                missing.get_or_insert_with(|| Missing {
-                    attribute: rule.attribute,
-                    tried: rule.sources.iter().map(describe).collect(),
-                });
+pub fn resolve(rules: &Attributing, headers: Headers<'_>, host: &dyn Properties) -> Resolved {
+    let lookup = Lookup::new(rules, headers, host);
+    let (mut missing, mut conflicts) = (None, Vec::new());
+    let values = rules.rules.iter().filter_map(|rule| match value(rule, &lookup) {
+        Some((source, value)) => {
+            log::debug!("genops: {} is what {source} says", rule.attribute.as_str());
+            if rule.contradictable && source.trusted {
+                note_conflicts(rule, &value, &lookup, &mut conflicts);
             }
-            None => {}
+            Some((rule.attribute, value))
+        }
+        None => Some((rule.attribute, without_source(rule, &mut missing)?)),
+    });
+    Resolved { attribution: Attribution::new(values), missing, conflicts }
+}
+
+/// What an attribute is that no source has a value for.
+fn without_source(rule: &AttributeRule, missing: &mut Option<Missing>) -> Option<Box<str>> {
+    match &rule.on_missing {
+        OnMissing::Constant(constant) => {
+            log::debug!("genops: {} is what on_missing says", rule.attribute.as_str());
+            Some(constant.as_str().into())
+        }
+        OnMissing::Refuse => {
+            let tried = || rule.sources.iter().map(|source| source.place.to_string()).collect();
+            missing.get_or_insert_with(|| Missing { attribute: rule.attribute, tried: tried() });
+            None
+        }
+        OnMissing::Omit => None,
+    }
+}
+
+/// The first source, trusted ones before the others, that has a meaningful value.
+fn value<'r>(rule: &'r AttributeRule, lookup: &Lookup<'r>) -> Option<(&'r Source, Box<str>)> {
+    rule.sources.iter().find_map(|source| Some((source, lookup.meaningful(&source.place)?)))
+}
+
+fn note_conflicts(rule: &AttributeRule, value: &str, lookup: &Lookup<'_>, conflicts: &mut Vec<Conflict>) {
+    for source in rule.sources.iter().filter(|source| source.is_claim()) {
+        if lookup.meaningful(&source.place).is_some_and(|claim| *claim != *value) {
+            log::debug!(
+                "genops: {source} says another {}, which counts for nothing",
+                rule.attribute.as_str()
+            );
+            conflicts.push(Conflict {
+                attribute: rule.attribute,
+                claimed_by: source.place.to_string(),
+                on_conflict: rule.on_conflict,
+            });
         }
     }
-    Resolved { attribution: Attribution::new(values), missing }
 }
 
-fn value<'a>(rule: &'a AttributeRule, headers: Headers<'a>) -> Option<&'a str> {
-    let found = rule
-        .sources
-        .iter()
-        .find_map(|Source::Header(name)| attribute_value::meaningful(headers.unique(name)?));
-    match &rule.on_missing {
-        OnMissing::Constant(constant) => found.or(Some(constant)),
-        OnMissing::Refuse | OnMissing::Omit => found,
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let trust = if self.trusted { "trusted" } else { "untrusted" };
+        write!(f, "the {trust} {}", self.place)
     }
 }
 
-fn describe(source: &Source) -> String {
-    match source {
-        Source::Header(name) => format!("header {name}"),
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Header(name) => write!(f, "header {name}"),
+            Self::Baggage(key) => write!(f, "baggage member {key}"),
+            Self::Property { described, .. } => f.write_str(described),
+            Self::ApiKey(attribute) => write!(f, "API key's {}", attribute.as_str()),
+            Self::Constant(_) => f.write_str("constant"),
+        }
     }
-}
-
-/// Whether `header` is one that some rule reads.
-pub fn is_source(rules: &[AttributeRule], header: &str) -> bool {
-    rules.iter().any(|rule| rule.sources.iter().any(|Source::Header(name)| name == header))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn rule(attribute: Attribute, headers: &[&str], on_missing: OnMissing) -> AttributeRule {
-        let sources = headers.iter().map(|name| Source::Header((*name).to_owned())).collect();
-        AttributeRule { attribute, sources, on_missing }
-    }
-
-    /// The team that `pairs` resolve to under a rule that reads `x-team`, then `x-group`.
-    fn team(pairs: &[(&str, &[u8])], on_missing: OnMissing) -> Resolved {
-        let rules = [rule(Attribute::Team, &["x-team", "x-group"], on_missing)];
-        let pairs: Vec<(&[u8], &[u8])> = pairs.iter().map(|(k, v)| (k.as_bytes(), *v)).collect();
-        resolve(&rules, Headers::new(&pairs))
-    }
-
-    #[test]
-    fn the_first_source_with_a_meaningful_value_wins() {
-        type Case<'a> = (&'a [(&'a str, &'a [u8])], Option<&'a str>);
-        let cases: [Case<'_>; 6] = [
-            (&[("x-team", b"search"), ("x-group", b"ads")], Some("search")),
-            (&[("x-team", b"unknown"), ("x-group", b"ads")], Some("ads")),
-            (&[("x-team", b"\xff"), ("x-group", b"ads")], Some("ads")),
-            (&[("x-team", b"a"), ("x-team", b"b"), ("x-group", b"ads")], Some("ads")),
-            (&[("x-team", b"  search ")], Some("search")),
-            (&[("x-other", b"search")], None),
-        ];
-        for (pairs, expected) in cases {
-            let resolved = team(pairs, OnMissing::Omit);
-            assert_eq!(resolved.attribution.get(Attribute::Team), expected, "{pairs:?}");
-            assert_eq!(resolved.missing, None);
-        }
-    }
-
-    #[test]
-    fn a_missing_attribute_names_the_sources_that_were_tried() {
-        let missing = team(&[], OnMissing::Refuse).missing.unwrap();
-        assert_eq!(missing.attribute, Attribute::Team);
-        assert_eq!(missing.tried, ["header x-team", "header x-group"]);
-    }
-
-    #[test]
-    fn a_constant_fills_in() {
-        let resolved = team(&[], OnMissing::Constant("platform".to_owned()));
-        assert_eq!(resolved.attribution.get(Attribute::Team), Some("platform"));
-    }
-}
+mod tests;

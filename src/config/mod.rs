@@ -8,6 +8,7 @@
 //! assert!(problems.to_string().contains(r#"did you mean "budgets"?"#));
 //! ```
 
+mod attribution;
 mod budgets;
 mod edits;
 mod model;
@@ -19,10 +20,12 @@ mod upstreams;
 
 use std::fmt;
 
+pub use attribution::{
+    ApiKey, AttributeRule, Attributing, HostProperty, OnConflict, OnMissing, Part, Place, Source,
+};
 pub use edits::{OnOutputCap, OutputCaps, Streams};
 pub use model::{
-    AttributeRule, Config, Estimation, FailMode, Failure, ModelLimit, ModelPattern, OnMissing, Otlp, Price,
-    Source, Telemetry, best_match,
+    Config, Estimation, FailMode, Failure, ModelLimit, ModelPattern, Otlp, Price, Telemetry, best_match,
 };
 pub use rate_limits::ConcurrencyLimit;
 pub use section::Problem;

@@ -4,10 +4,10 @@
 
 use std::sync::Arc;
 
+use super::attribution::Attributing;
 use super::edits::{OutputCaps, Streams};
 use super::rate_limits::ConcurrencyLimit;
 use crate::amount::{Amount, Currency};
-use crate::awu::Attribute;
 use crate::budget::Budget;
 use crate::rate_limit::RateLimit;
 use crate::upstream::{IncludeUsage, Upstream};
@@ -15,9 +15,9 @@ use crate::upstream::{IncludeUsage, Upstream};
 /// A complete, valid configuration.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// How each attribute is resolved, in the order of [`Attribute::ALL`].
-    pub attribution: Vec<AttributeRule>,
-    /// Whether the headers that attribution is read from go on to the provider.
+    /// How attributes are resolved.
+    pub attribution: Attributing,
+    /// Whether the provider is told what was resolved.
     pub forward_attribution: bool,
     /// Price list; the first exact match wins, then the longest prefix.
     pub prices: Vec<Price>,
@@ -53,35 +53,6 @@ impl Config {
             || self.upstreams.iter().any(asks)
             || self.output_caps.any_is_edited()
     }
-}
-
-/// Where one attribute comes from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AttributeRule {
-    /// Which attribute.
-    pub attribute: Attribute,
-    /// Where to look, in order.
-    pub sources: Vec<Source>,
-    /// What to do when no source has a meaningful value.
-    pub on_missing: OnMissing,
-}
-
-/// One place an attribute's value may come from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Source {
-    /// A request header, by its lower-case name.
-    Header(String),
-}
-
-/// What happens when an attribute has no value.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum OnMissing {
-    /// The call is refused with `x_attribution_missing`.
-    Refuse,
-    /// This value is used.
-    Constant(String),
-    /// The attribute stays absent (optional attributes only).
-    Omit,
 }
 
 /// What a model costs. Figures are nano-units of the currency per million tokens.

@@ -60,6 +60,11 @@ impl<'a> Section<'a> {
         }
     }
 
+    /// Where this section is.
+    pub(super) fn path(&self) -> &str {
+        &self.path
+    }
+
     /// Where `key` of this section is.
     pub(super) fn path_of(&self, key: &str) -> String {
         if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }

@@ -1,24 +1,18 @@
-//! Everything but budgets: attribution, prices, estimation, fail modes, telemetry.
+//! Everything but attribution and budgets: prices, estimation, fail modes, telemetry.
 //!
 //! Each function reads one section, resolves its defaults and reports its problems; none stops at the first.
 
-use super::model::{
-    AttributeRule, Config, Estimation, FailMode, Failure, ModelLimit, ModelPattern, OnMissing, Otlp, Price,
-    Source, Telemetry,
-};
-use super::section::{Section, describe};
-use super::{OutputCaps, budgets, edits, rate_limits, section, upstreams};
+use super::model::{Config, Estimation, FailMode, Failure, ModelLimit, ModelPattern, Otlp, Price, Telemetry};
+use super::section::Section;
+use super::{OutputCaps, attribution, budgets, edits, rate_limits, section, upstreams};
 use crate::amount::{Amount, Currency};
-use crate::attribute_value;
-use crate::awu::Attribute;
-use crate::headers::OWN_PREFIX;
 
 /// Reads the whole configuration.
 pub(super) fn read(root: Section<'_>) -> Config {
     let prices: Vec<Price> = root.sections("prices").into_iter().filter_map(price).collect();
     let (estimation, output_caps) = estimation(root.section("estimation"));
     let config = Config {
-        attribution: attribution(&root),
+        attribution: attribution::read(&root),
         forward_attribution: root.boolean("forward_attribution").unwrap_or(false),
         budgets: budgets::read(&root, &prices),
         rate_limits: rate_limits::read(&root),
@@ -41,81 +35,6 @@ fn max_request_bytes(root: &Section<'_>) -> usize {
     const DEFAULT: u64 = 16_777_216;
     let bytes = root.integer("max_request_bytes", 1_024, 268_435_456).unwrap_or(DEFAULT);
     usize::try_from(bytes).unwrap_or(usize::MAX)
-}
-
-fn attribution(root: &Section<'_>) -> Vec<AttributeRule> {
-    let section = root.section("attribution");
-    let rules = Attribute::ALL
-        .into_iter()
-        .map(|attribute| {
-            let rule = section.as_ref().and_then(|section| section.section(attribute.as_str()));
-            attribute_rule(attribute, rule)
-        })
-        .collect();
-    if let Some(section) = section {
-        section.finish();
-    }
-    rules
-}
-
-fn attribute_rule(attribute: Attribute, section: Option<Section<'_>>) -> AttributeRule {
-    let absent = if attribute.required() { OnMissing::Refuse } else { OnMissing::Omit };
-    let Some(section) = section else {
-        return AttributeRule { attribute, sources: vec![default_source(attribute)], on_missing: absent };
-    };
-    let sources = match section.get("sources") {
-        None => vec![default_source(attribute)],
-        Some(_) => section.sections("sources").into_iter().filter_map(source).collect(),
-    };
-    let on_missing = on_missing(&section, attribute).unwrap_or(absent);
-    let states_none = section.get("sources").is_some_and(|value| value.as_array().is_some_and(Vec::is_empty));
-    if states_none && on_missing == OnMissing::Refuse {
-        section
-            .problem("on_missing", "with no sources every call would be refused; add a source or a constant");
-    }
-    section.finish();
-    AttributeRule { attribute, sources, on_missing }
-}
-
-/// `x-genops-<attribute>`, the header that the GenOps SDKs send.
-fn default_source(attribute: Attribute) -> Source {
-    Source::Header(format!("{OWN_PREFIX}{}", attribute.as_str().replace('_', "-")))
-}
-
-fn source(section: Section<'_>) -> Option<Source> {
-    let name = section.required_string("header").map(str::to_ascii_lowercase);
-    let valid = |name: &String| {
-        name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-_.!#$%&'*+^`|~".contains(&b))
-    };
-    if let Some(bad) = name.as_ref().filter(|name| !valid(name)) {
-        section.problem("header", format!("expected a header name, got {bad:?}"));
-    }
-    section.finish();
-    name.filter(valid).map(Source::Header)
-}
-
-fn on_missing(section: &Section<'_>, attribute: Attribute) -> Option<OnMissing> {
-    let value = section.get("on_missing")?;
-    if value == "refuse" {
-        return Some(OnMissing::Refuse);
-    }
-    if value == "omit" && !attribute.required() {
-        return Some(OnMissing::Omit);
-    }
-    if let Some(object) = value.as_object().filter(|object| object.len() == 1)
-        && let Some(constant) = object.get("constant").and_then(serde_json::Value::as_str)
-    {
-        if let Some(value) = attribute_value::meaningful(constant) {
-            return Some(OnMissing::Constant(value.to_owned()));
-        }
-        let rule = attribute_value::RULE;
-        section.problem("on_missing.constant", format!("{constant:?} is no meaningful value (§9.1): {rule}"));
-        return None;
-    }
-    let omit = if attribute.required() { "" } else { "\"omit\", " };
-    let expected = format!("expected \"refuse\", {omit}or {{\"constant\": \"…\"}}, got {}", describe(value));
-    section.problem("on_missing", expected);
-    None
 }
 
 fn price(section: Section<'_>) -> Option<Price> {

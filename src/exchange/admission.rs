@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::State;
 use super::alert;
 use super::body_edit::{self, Forwarded};
+use super::contradiction;
 use super::effects::Effects;
 use super::execution::{Answer, Execution, Governing};
 use super::expiry;
@@ -61,7 +62,7 @@ impl Admission<'_> {
     /// What a budget, a limit or a policy is keyed by; `None` where the call has no such value.
     pub(super) fn value(&self, key: Key) -> Option<&str> {
         match key {
-            Key::Attribute(attribute) => self.call.awu.attribution().get(attribute),
+            Key::Attribute(attribute) => self.call.awu.value(attribute),
             Key::Model => self.facts.model.as_deref(),
             Key::Provider => self.call.endpoint.provider.name(),
         }
@@ -76,6 +77,7 @@ impl Admission<'_> {
 
     /// The stages.
     fn pass(&mut self) -> Result<Vec<Entry>, Ground> {
+        contradiction::warn(self)?;
         limiting::take(self)?;
         slots::occupy(self)?;
         reservation::reserve(self)

@@ -10,6 +10,7 @@
 mod admission;
 mod alert;
 mod body_edit;
+mod contradiction;
 mod effects;
 mod execution;
 mod expiry;

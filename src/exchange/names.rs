@@ -1,7 +1,7 @@
 //! The headers that belong to the filter: `x-genops-*`, which nobody else may set.
 
 use super::HeaderEdit;
-use crate::attribution;
+use crate::awu::Attribution;
 use crate::config::Config;
 use crate::headers::Headers;
 
@@ -33,11 +33,20 @@ pub(super) fn clean(headers: Headers<'_>) -> Vec<HeaderEdit> {
     own(headers).map(HeaderEdit::Remove).collect()
 }
 
-/// Removes what must not go upstream: own names, attribution sources unless they are forwarded.
-pub(super) fn clean_request(headers: Headers<'_>, config: &Config) -> Vec<HeaderEdit> {
-    let forwarded =
-        |name: &str| config.forward_attribution && attribution::is_source(&config.attribution, name);
-    own(headers).filter(|name| !forwarded(name)).map(HeaderEdit::Remove).collect()
+/// Cleans a governed request, which tells the provider what was resolved if it is configured to.
+pub(super) fn request(config: &Config, headers: Headers<'_>, attribution: &Attribution) -> Vec<HeaderEdit> {
+    if config.forward_attribution { forward(headers, attribution) } else { clean(headers) }
+}
+
+/// Tells the provider what was resolved, in place of whatever the caller sent under the filter's own names.
+fn forward(headers: Headers<'_>, attribution: &Attribution) -> Vec<HeaderEdit> {
+    let told = |name: &str| attribution.iter().any(|(attribute, _)| attribute.header() == name);
+    let mut edits: Vec<HeaderEdit> =
+        own(headers).filter(|name| !told(name)).map(HeaderEdit::Remove).collect();
+    let changed =
+        attribution.iter().filter(|(attribute, value)| headers.unique(attribute.header()) != Some(value));
+    edits.extend(changed.map(|(attribute, value)| HeaderEdit::Set(attribute.header(), value.to_owned())));
+    edits
 }
 
 /// Own names that occur, each once.

@@ -67,8 +67,10 @@ fn request_id(ports: &dyn Ports) -> Option<Vec<u8>> {
 
 /// Goes on with a call in the stream that its request was redirected to.
 pub(super) fn resume(config: &Config, execution: Box<Execution>, headers: Headers<'_>) -> (State, Effects) {
-    let mut effects =
-        Effects { request_headers: names::clean_request(headers, config), ..Effects::default() };
+    let mut effects = Effects {
+        request_headers: names::request(config, headers, execution.awu.attribution()),
+        ..Effects::default()
+    };
     if execution.has_span {
         effects.awu = Some(execution.awu.clone());
         // Envoy traces the first stream alone, whose span is the AWU's identity; this stream's access log reads these.

@@ -5,11 +5,12 @@ use std::rc::Rc;
 use super::State;
 use super::admission;
 use super::body_edit::Editable;
+use super::contradiction;
 use super::effects::{Effects, Flow, HeaderEdit};
 use super::ground::Ground;
 use super::names;
 use super::refusal;
-use crate::attribution;
+use crate::attribution::{self, Conflict};
 use crate::awu::{Awu, AwuId, SpanContext};
 use crate::config::{Config, FailMode};
 use crate::headers::Headers;
@@ -31,6 +32,8 @@ pub(super) struct Call {
     pub(super) include_usage: IncludeUsage,
     /// Whether its body may be edited.
     pub(super) editable: Editable,
+    /// Where an untrusted source contradicts a trusted one.
+    pub(super) conflicts: Vec<Conflict>,
 }
 
 /// Nothing that could be governed came, whether the headers said so or an empty body did.
@@ -43,19 +46,20 @@ pub(super) fn begin(
     end_of_stream: bool,
     ports: &dyn Ports,
 ) -> (State, Effects) {
-    let edits = names::clean_request(headers, config);
     let recognised = recognise(config, headers, ports).filter(|(endpoint, _)| endpoint.billable);
     let Some((endpoint, include_usage)) = recognised else {
         return match config.failure.unrecognised {
-            FailMode::Pass => pass(edits),
+            FailMode::Pass => pass(names::clean(headers)),
             FailMode::Refuse => refusal::unrecognised(),
         };
     };
-    let resolved = attribution::resolve(&config.attribution, headers);
+    let resolved = attribution::resolve(&config.attribution, headers, ports);
     let trace = headers.unique(names::TRACE);
     let span = trace.and_then(|value| SpanContext::parse(value.as_bytes()));
     let id = || AwuId::from_random(ports.bits128().unwrap_or_default());
+    let edits = names::request(config, headers, &resolved.attribution);
     let awu = Rc::new(Awu::new(span, id, resolved.attribution, endpoint.operation));
+    log::debug!("genops: AWU {} is attributed", awu.id().as_str());
     let call = Call {
         awu,
         endpoint,
@@ -64,10 +68,28 @@ pub(super) fn begin(
         edits: narrow_encoding(headers, edits),
         include_usage,
         editable: Editable::of(config, headers),
+        conflicts: resolved.conflicts,
     };
-    if let Some(missing) = resolved.missing {
-        return refusal::refuse_early(&call, config, Ground::attribution_missing(&missing), ports.now());
+    let contradictions = u64::try_from(call.conflicts.len()).unwrap_or(u64::MAX);
+    let missing = resolved.missing.map(|missing| Ground::attribution_missing(&missing));
+    let (state, mut effects) = match missing.or_else(|| contradiction::refuses(&call.conflicts)) {
+        Some(ground) => refusal::refuse_early(&call, config, ground, ports.now()),
+        None => collect(config, call, headers, end_of_stream, ports),
+    };
+    if contradictions > 0 {
+        effects.counts.push((Metric::AttributionConflict, contradictions));
     }
+    (state, effects)
+}
+
+/// Waits for the body of a call that is attributed, if one will come that can be read.
+fn collect(
+    config: &Config,
+    call: Call,
+    headers: Headers<'_>,
+    end_of_stream: bool,
+    ports: &dyn Ports,
+) -> (State, Effects) {
     if encoded(headers) {
         return unreadable(config, call, "its body has a content-encoding", ports);
     }

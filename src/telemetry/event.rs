@@ -5,7 +5,7 @@
 use std::rc::Rc;
 
 use super::{Attribute, Value};
-use crate::awu::Awu;
+use crate::awu::{Attribute as Attributed, Awu};
 use crate::decision::Decision;
 use crate::reconciliation::Reconciliation;
 use crate::semconv::{SPEC_VERSION, attribute};
@@ -28,12 +28,12 @@ pub struct Event {
 /// The attributes that every span and event of an AWU carries (§7.1), with the text of each.
 pub fn awu_attributes(awu: &Awu) -> impl Iterator<Item = (&'static str, &str)> {
     let operation = [
-        (attribute::OPERATION_NAME, awu.operation().as_str()),
         (attribute::OPERATION_TYPE, awu.operation().operation_type()),
         (attribute::SPEC_VERSION, SPEC_VERSION),
         (attribute::AWU_ID, awu.id().as_str()),
     ];
-    awu.attribution().iter().map(|(attribute, value)| (attribute.semconv(), value)).chain(operation)
+    let whose = Attributed::ALL.into_iter();
+    whose.filter_map(|attribute| Some((attribute.semconv(), awu.value(attribute)?))).chain(operation)
 }
 
 /// The AWU's attributes for Envoy's span. The id stays out where the span itself is the identity (§2.2).

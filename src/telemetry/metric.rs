@@ -27,6 +27,8 @@ pub enum Metric {
     BudgetAlert,
     /// `genops_ungoverned_total`: traffic let through because it is not recognised or not readable.
     Ungoverned,
+    /// `genops_attribution_conflicts_total`: untrusted sources that contradicted a trusted one.
+    AttributionConflict,
     /// `genops_events_dropped_total`: OTLP events that the bounded queue or the collector did not take.
     EventsDropped,
     /// `genops_tokens_total{type="input"}`.
@@ -58,6 +60,7 @@ impl Metric {
             Self::SlotsExpired => "genops_slots_expired_total".to_owned(),
             Self::BudgetAlert => "genops_budget_alerts_total".to_owned(),
             Self::Ungoverned => "genops_ungoverned_total".to_owned(),
+            Self::AttributionConflict => "genops_attribution_conflicts_total".to_owned(),
             Self::EventsDropped => "genops_events_dropped_total".to_owned(),
             Self::InputTokens => format!("genops_tokens_total{}", label("type", "input")),
             Self::OutputTokens => format!("genops_tokens_total{}", label("type", "output")),
@@ -84,6 +87,7 @@ mod tests {
         all.extend([Completeness::Complete, Completeness::Incomplete].map(Metric::Reconciliation));
         all.extend([Metric::Voided, Metric::SettlementFailure, Metric::Expired, Metric::Ungoverned]);
         all.extend([Metric::SlotsExpired, Metric::BudgetAlert]);
+        all.push(Metric::AttributionConflict);
         all.extend([Metric::EventsDropped, Metric::InputTokens, Metric::OutputTokens]);
         all
     }

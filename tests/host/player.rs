@@ -155,6 +155,15 @@ impl Player {
                 self.streams.remove(*name);
                 Ok(Vec::new())
             }
+            ["knows", path @ ..] => {
+                let mut world = self.proxy.world.borrow_mut();
+                let path = path.join("\0").into_bytes();
+                match text() {
+                    value if value.is_empty() => _ = world.known.remove(&path),
+                    value => _ = world.known.insert(path, value),
+                }
+                Ok(Vec::new())
+            }
             ["store", what @ ..] => {
                 self.store(what);
                 Ok(Vec::new())

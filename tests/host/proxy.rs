@@ -68,7 +68,8 @@ impl Proxy {
         self.next_stream += 1;
         let count = request.0.len();
         let before = request.clone();
-        let mut stream = Stream { worker, request, ..Stream::default() };
+        let attributes = self.world.borrow().known.clone();
+        let mut stream = Stream { worker, request, attributes, ..Stream::default() };
         stream.set_attribute(&["upstream", "request_attempt_count"], &0_u64.to_le_bytes());
         if let Some([route, cluster]) = &self.route {
             stream.set_attribute(&["xds", "route_name"], route.as_bytes());

@@ -27,6 +27,8 @@ pub struct World {
     pub shared: SharedData,
     /// Every stream that lives.
     pub streams: BTreeMap<u32, Stream>,
+    /// Attributes that the proxy knows of every stream that begins from now on, by path joined with NUL.
+    pub known: BTreeMap<Vec<u8>, Vec<u8>>,
     /// Counters by name.
     pub counters: BTreeMap<String, u64>,
     /// The names of defined counters; their place is their id.
@@ -123,6 +125,7 @@ impl World {
             now_nanos: START_NANOS,
             shared: SharedData::default(),
             streams: BTreeMap::new(),
+            known: BTreeMap::new(),
             counters: BTreeMap::new(),
             counter_names: Vec::new(),
             log: Vec::new(),

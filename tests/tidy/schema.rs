@@ -48,6 +48,8 @@ pub(crate) struct Section {
     pub(crate) place: Place,
     pub(crate) keys: Vec<Key>,
     required: Vec<String>,
+    /// Keys of which it needs exactly one.
+    one_of: Vec<String>,
 }
 
 /// One key of a section.
@@ -99,7 +101,9 @@ impl Schema {
         let keys = properties.iter().map(|(name, rule)| Key { name: name.clone(), rule: self.resolve(rule) });
         let required = rule.get("required").and_then(Value::as_array).into_iter().flatten();
         let required = required.map(|name| name.as_str().unwrap().to_owned()).collect();
-        sections.push(Section { place: place.clone(), keys: keys.collect(), required });
+        let choices = rule.get("oneOf").and_then(Value::as_array).into_iter().flatten();
+        let one_of = choices.filter_map(|choice| choice["required"][0].as_str().map(str::to_owned)).collect();
+        sections.push(Section { place: place.clone(), keys: keys.collect(), required, one_of });
         for (name, rule) in properties {
             self.collect(&place.join(Step::Key(name.clone())), rule, sections);
         }
@@ -120,6 +124,9 @@ pub(crate) fn around(section: &Section, all: &[Section], inner: Map<String, Valu
             }
         };
     }
+    // A source that knows the holders of keys needs a key.
+    let key = json!({"sha256": "1".repeat(64), "attributes": {"team": "sample"}});
+    value.as_object_mut().unwrap().entry("api_keys").or_insert_with(|| json!([key]));
     // Some keys have an effect on budgets alone.
     let budget = json!({"name": "sample", "unit": "tokens", "limit": 1, "window": "day"});
     value.as_object_mut().unwrap().entry("budgets").or_insert_with(|| json!([budget]));
@@ -128,7 +135,8 @@ pub(crate) fn around(section: &Section, all: &[Section], inner: Map<String, Valu
 
 /// `inner` and the keys that its section cannot do without.
 fn with_required(section: &Section, mut inner: Map<String, Value>) -> Map<String, Value> {
-    for name in &section.required {
+    let chosen = section.one_of.iter().any(|name| inner.contains_key(name));
+    for name in section.required.iter().chain(section.one_of.first().filter(|_| !chosen)) {
         if !inner.contains_key(name) {
             inner.insert(name.clone(), sample(section, name));
         }
@@ -147,6 +155,8 @@ fn sample(section: &Section, name: &str) -> Value {
         "currency" => json!("USD"),
         // The anchor of a week has no effect on another period.
         "period" => json!("week"),
+        "sha256" => json!("0".repeat(64)),
+        "attributes" => json!({"team": "sample"}),
         "name" | "model" | "cluster" | "header" | "constant" => json!("sample"),
         _ => panic!("what is a sample of {} {name}?", section.place.text()),
     }

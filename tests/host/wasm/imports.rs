@@ -187,6 +187,10 @@ fn surroundings(linker: &mut Linker<Host>) -> Defined<'_> {
             host.world.borrow_mut().tick_period_ms.insert(host.worker, period.cast_unsigned());
             OK
         })?
+        .func_wrap(ENV, "proxy_get_log_level", |mut call: Call<'_>, level: i32| {
+            const INFO: u32 = 2;
+            write_u32(&mut call, level, INFO).map(|()| OK)
+        })?
         .func_wrap(ENV, "proxy_log", |call: Call<'_>, level: i32, message: i32, size: i32| {
             const WARN: i32 = 3;
             let message = text(&call, message, size)?;

@@ -1,0 +1,5 @@
+//! The threat model of SECURITY.md, row by row.
+
+mod cardinality;
+mod claims;
+mod disguise;
