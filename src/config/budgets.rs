@@ -95,7 +95,7 @@ fn budget(section: Section<'_>, reservation: &Reservation, prices: &[Price]) -> 
     })
 }
 
-fn name<'a>(section: &Section<'a>) -> Option<&'a str> {
+pub(super) fn name<'a>(section: &Section<'a>) -> Option<&'a str> {
     let name = section.required_string("name")?;
     let meaningful = attribute_value::meaningful(name);
     if meaningful.is_none() {
@@ -129,7 +129,7 @@ fn key(word: &str) -> Option<Key> {
     }
 }
 
-fn unit(section: &Section<'_>, prices: &[Price]) -> Option<Unit> {
+pub(super) fn unit(section: &Section<'_>, prices: &[Price]) -> Option<Unit> {
     section.require("unit");
     let unit = section.read("unit", "\"tokens\" or an ISO 4217 code such as \"USD\"", |value| {
         let word = value.as_str()?;
@@ -144,7 +144,7 @@ fn unit(section: &Section<'_>, prices: &[Price]) -> Option<Unit> {
     Some(unit)
 }
 
-const fn limit_rule(unit: Unit) -> &'static str {
+pub(super) const fn limit_rule(unit: Unit) -> &'static str {
     match unit {
         Unit::Tokens => "a whole number of tokens, 0 or more",
         Unit::Money(_) => "a figure of 0 or more with at most nine decimals",

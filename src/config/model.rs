@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::amount::{Amount, Currency};
 use crate::awu::Attribute;
 use crate::budget::Budget;
+use crate::gate::Approvals;
 use crate::upstream::Upstream;
 
 /// A complete, valid configuration.
@@ -20,6 +21,8 @@ pub struct Config {
     pub prices: Vec<Price>,
     /// The budgets every call is reserved against.
     pub budgets: Vec<Arc<Budget>>,
+    /// Which calls need somebody's approval, and whose signature gives it.
+    pub approvals: Approvals,
     /// The largest request body that is held and read, in bytes; beyond, the request is unreadable.
     pub max_request_bytes: usize,
     /// How consumption is estimated before a call.

@@ -7,7 +7,7 @@ use super::model::{
     Source, Telemetry,
 };
 use super::section::{Section, describe};
-use super::{budgets, section, upstreams};
+use super::{approvals, budgets, section, upstreams};
 use crate::amount::{Amount, Currency};
 use crate::attribute_value;
 use crate::awu::Attribute;
@@ -20,6 +20,7 @@ pub(super) fn read(root: Section<'_>) -> Config {
         attribution: attribution(&root),
         forward_attribution: root.boolean("forward_attribution").unwrap_or(false),
         budgets: budgets::read(&root, &prices),
+        approvals: approvals::read(root.section("approvals"), &prices),
         estimation: estimation(root.section("estimation")),
         max_request_bytes: max_request_bytes(&root),
         failure: failure(root.section("failure")),

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use super::State;
+use super::approval;
 use super::effects::Effects;
 use super::execution::{Answer, Execution, Governing};
 use super::expiry;
@@ -14,6 +15,7 @@ use super::ground::Ground;
 use super::refusal;
 use super::request::Call;
 use super::reservation;
+use crate::approval::Use;
 use crate::budget::{Budget, Key};
 use crate::call::RequestFacts;
 use crate::config::Config;
@@ -37,6 +39,8 @@ pub(super) struct Admission<'a> {
     pub(super) ports: &'a dyn Ports,
     /// What the stages came across without refusing.
     pub(super) findings: Findings,
+    /// The use of a grant that was taken for it.
+    pub(super) approval: Option<Use>,
     /// What each budget's account was found in. The ledger tells it once, so it is reported whatever comes of this call.
     notices: Vec<(Arc<Budget>, Notices)>,
     /// Reservations of this call that could not be given back.
@@ -62,6 +66,7 @@ impl Admission<'_> {
 
     /// The stages.
     fn pass(&mut self) -> Result<Vec<Entry>, Ground> {
+        approval::judge(self)?;
         reservation::reserve(self)
     }
 
@@ -87,6 +92,7 @@ pub(super) fn admit(config: &Config, call: Call, facts: RequestFacts, ports: &dy
         now: ports.now(),
         ports,
         findings: Findings::default(),
+        approval: None,
         notices: Vec::new(),
         stranded: 0,
     };
@@ -96,10 +102,11 @@ pub(super) fn admit(config: &Config, call: Call, facts: RequestFacts, ports: &dy
     match outcome {
         Ok(entries) => {
             tell(&admission, &entries, &mut effects);
-            let Admission { estimate, findings, .. } = admission;
-            (execute(call, facts, estimate, &findings, entries, &mut effects), effects)
+            let Admission { estimate, findings, approval, .. } = admission;
+            (execute(call, facts, estimate, &findings, approval, entries, &mut effects), effects)
         }
         Err(ground) => {
+            approval::withdraw(&mut admission, &mut effects);
             let Admission { findings, now, .. } = admission;
             (refusal::refuse(&call, config, ground, &findings, now, &mut effects), effects)
         }
@@ -143,6 +150,7 @@ fn execute(
     facts: RequestFacts,
     estimate: Usage,
     findings: &Findings,
+    approval: Option<Use>,
     entries: Vec<Entry>,
     effects: &mut Effects,
 ) -> State {
@@ -157,6 +165,7 @@ fn execute(
         estimate,
         governing: governing(&entries),
         reservations: entries.into_iter().map(|entry| entry.reservation).collect(),
+        approval,
         answer: Answer::Awaited,
         published: None,
     };

@@ -7,6 +7,7 @@ use super::effects::{Effects, HeaderEdit};
 use super::settlement::{self, Consumed};
 use super::{Event, State, names};
 use crate::amount::{Amount, Display, Unit};
+use crate::approval::Use;
 use crate::awu::Awu;
 use crate::budget::Budget;
 use crate::config::Config;
@@ -31,6 +32,7 @@ pub(super) struct Execution {
     pub(super) estimate: Usage,
     pub(super) governing: Option<Governing>,
     pub(super) reservations: Vec<Reservation>,
+    pub(super) approval: Option<Use>,
     pub(super) answer: Answer,
     /// What the span shows of consumption so far.
     pub(super) published: Option<Consumed>,

@@ -8,6 +8,7 @@
 //! [`Decision`]: crate::decision::Decision
 
 mod admission;
+mod approval;
 mod effects;
 mod execution;
 mod expiry;

@@ -24,6 +24,11 @@ pub(super) const BUDGET_NAME: &str = "x-genops-budget-name";
 /// What it has left.
 pub(super) const BUDGET_REMAINING: &str = "x-genops-budget-remaining";
 
+/// Brings a grant; never goes upstream.
+pub(super) const GRANT: &str = "x-genops-grant";
+/// What a refusal wants approved, as JSON.
+pub(super) const APPROVAL_REQUEST: &str = "x-genops-approval-request";
+
 /// Removes every header with the filter's own prefix.
 pub(super) fn clean(headers: Headers<'_>) -> Vec<HeaderEdit> {
     own(headers).map(HeaderEdit::Remove).collect()
@@ -31,8 +36,9 @@ pub(super) fn clean(headers: Headers<'_>) -> Vec<HeaderEdit> {
 
 /// Removes what must not go upstream: own names, attribution sources unless they are forwarded.
 pub(super) fn clean_request(headers: Headers<'_>, config: &Config) -> Vec<HeaderEdit> {
-    let forwarded =
-        |name: &str| config.forward_attribution && attribution::is_source(&config.attribution, name);
+    let forwarded = |name: &str| {
+        config.forward_attribution && name != GRANT && attribution::is_source(&config.attribution, name)
+    };
     own(headers).filter(|name| !forwarded(name)).map(HeaderEdit::Remove).collect()
 }
 

@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use super::State;
 use super::admission;
+use super::approval::{self, Brought};
 use super::effects::{Effects, Flow, HeaderEdit};
 use super::ground::Ground;
 use super::names;
@@ -26,6 +27,7 @@ pub(super) struct Call {
     pub(super) has_span: bool,
     pub(super) content_type: Option<String>,
     pub(super) edits: Vec<HeaderEdit>,
+    pub(super) grant: Brought,
 }
 
 /// Nothing that could be governed came, whether the headers said so or an empty body did.
@@ -57,6 +59,7 @@ pub(super) fn begin(
         has_span: trace != Some(names::NOT_TRACED) || config.telemetry.attributes_without_span,
         content_type: headers.unique("content-type").map(str::to_owned),
         edits: narrow_encoding(headers, edits),
+        grant: approval::brought(config, headers),
     };
     if let Some(missing) = resolved.missing {
         return refusal::refuse_early(&call, config, Ground::attribution_missing(&missing), ports.now());

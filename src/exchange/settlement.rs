@@ -1,6 +1,7 @@
 //! The end of an AWU: post or void every reservation, reconcile, report (§2.4, §3.3).
 
 use super::State;
+use super::approval;
 use super::effects::Effects;
 use super::execution::{Execution, Governing, remaining};
 use super::expiry;
@@ -45,6 +46,7 @@ pub(super) fn settle(
     let now = ports.now();
     let mut effects = Effects::default();
     let mut unsettled = Vec::new();
+    approval::settle(execution.approval.take(), &consumed, ports, &mut effects);
     let reserved_any = !execution.reservations.is_empty();
     for reservation in std::mem::take(&mut execution.reservations) {
         let budget = reservation.budget().clone();
