@@ -21,9 +21,8 @@ const MAX_AUDIENCES: usize = 8;
 pub const MAX_USES: u32 = 1_000_000;
 
 /// Every claim there is.
-const KNOWN: [&str; 11] = [
-    "approver", "attribution", "aud", "ceiling", "delegation", "exp", "iat", "jti", "model", "nbf", "uses",
-];
+const KNOWN: [&str; 11] =
+    ["approver", "attribution", "aud", "ceiling", "delegation", "exp", "iat", "jti", "model", "nbf", "uses"];
 
 /// The claims of one grant, each checked for itself.
 #[derive(Clone, Debug, PartialEq, Eq)]

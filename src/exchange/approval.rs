@@ -211,7 +211,9 @@ impl Lack {
         }
         let (code, problem) = match self {
             Self::Invalid(invalid) => (ReasonCode::ApprovalInvalid, format!("The grant is none: {invalid}.")),
-            Self::Exhausted => (ReasonCode::ApprovalExhausted, "All uses of the grant were taken.".to_owned()),
+            Self::Exhausted => {
+                (ReasonCode::ApprovalExhausted, "All uses of the grant were taken.".to_owned())
+            }
             Self::Absent | Self::Failed(_) => {
                 (ReasonCode::ApprovalRequired, format!("Send a grant in {}.", names::GRANT))
             }
@@ -229,7 +231,7 @@ impl Lack {
         Ground {
             by: Some(gate.name.clone()),
             headers: header(&request).map(|text| (names::APPROVAL_REQUEST, text)).into_iter().collect(),
-            detail: Some((DETAIL, request)),
+            detail: Some(Box::new((DETAIL, request))),
             ..ground
         }
     }

@@ -27,7 +27,7 @@ pub(super) struct Ground {
     /// What the reply's headers say of it beside the decision.
     pub(super) headers: Vec<(&'static str, String)>,
     /// What the reply's body says of it for programs, under this name.
-    pub(super) detail: Option<(&'static str, serde_json::Value)>,
+    pub(super) detail: Option<Box<(&'static str, serde_json::Value)>>,
 }
 
 impl Ground {

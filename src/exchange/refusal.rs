@@ -51,7 +51,8 @@ pub(super) fn refuse_early(call: &Call, config: &Config, ground: Ground, now: Ti
 fn reply(call: &Call, ground: Ground) -> LocalReply {
     let code = ground.code().as_str();
     let mut body = call.endpoint.dialect.refusal(ground.kind, &ground.message, code, ground.retry_after_s);
-    if let Some((name, detail)) = ground.detail {
+    if let Some(detail) = ground.detail {
+        let (name, detail) = *detail;
         body.add(call.endpoint.dialect, name, detail);
     }
     let mut headers = own_headers(ground.decision);

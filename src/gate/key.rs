@@ -106,7 +106,9 @@ impl Key {
         match &self.material {
             Material::EdDsa(key) => Signature::from_slice(signature)
                 .is_ok_and(|signature| key.verify_strict(message, &signature).is_ok()),
-            Material::Hs256(mac) => mac.as_ref().clone().chain_update(message).verify_slice(signature).is_ok(),
+            Material::Hs256(mac) => {
+                mac.as_ref().clone().chain_update(message).verify_slice(signature).is_ok()
+            }
         }
     }
 }
