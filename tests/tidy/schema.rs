@@ -138,13 +138,16 @@ fn with_required(section: &Section, mut inner: Map<String, Value>) -> Map<String
 
 fn sample(section: &Section, name: &str) -> Value {
     match name {
-        "limit" | "input_per_million" | "output_per_million" | "max_output_tokens" => json!(1),
+        "limit" | "above" | "input_per_million" | "output_per_million" | "max_output_tokens" => json!(1),
         "window" => json!("day"),
         "unit" => json!("tokens"),
         "currency" => json!("USD"),
         // The anchor of a week has no effect on another period.
         "period" => json!("week"),
-        "name" | "model" | "cluster" | "header" | "constant" => json!("sample"),
+        "algorithm" => json!("EdDSA"),
+        // A point of the curve, which also has the length of a secret.
+        "key" => json!("ZJUSxvWYWfJW2TIInKkQYqcaafK/RRjIVztldLb+lx0="),
+        "kid" | "name" | "model" | "cluster" | "header" | "constant" => json!("sample"),
         _ => panic!("what is a sample of {} {name}?", section.place.text()),
     }
 }
