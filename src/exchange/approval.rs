@@ -126,9 +126,15 @@ fn needs<'c>(admission: &mut Admission<'c>) -> Result<Vec<Need<'c>>, Ground> {
     Ok(needs)
 }
 
-/// Every model that may come to serve the call.
+/// Every model that may come to serve the call, each once, the one that it names first.
 fn models(facts: &RequestFacts) -> Vec<&str> {
-    facts.model.iter().chain(&facts.fallback_models).map(String::as_str).collect()
+    let mut models: Vec<&str> = Vec::new();
+    for model in facts.model.iter().chain(&facts.fallback_models) {
+        if !models.contains(&model.as_str()) {
+            models.push(model);
+        }
+    }
+    models
 }
 
 /// The most that the call is estimated at, whichever of its models serves it.
@@ -210,7 +216,9 @@ impl Lack {
             return Ground { by: Some(need.gate.name.clone()), retry_after_s: Some(1), ..ground };
         }
         let (code, problem) = match self {
-            Self::Invalid(invalid) => (ReasonCode::ApprovalInvalid, format!("The grant is none: {invalid}.")),
+            Self::Invalid(invalid) => {
+                (ReasonCode::ApprovalInvalid, format!("Its grant is not accepted: {invalid}."))
+            }
             Self::Exhausted => {
                 (ReasonCode::ApprovalExhausted, "All uses of the grant were taken.".to_owned())
             }

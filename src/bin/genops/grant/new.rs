@@ -41,7 +41,7 @@ pub(super) fn run(arguments: lexopt::Parser) -> Result<(), Failed> {
     let lives_s = ttl_s.unwrap_or(DEFAULT_TTL_S);
     // Whoever names no start means the time from now on.
     let expires_s = not_before_s.unwrap_or(now_s).saturating_add(lives_s);
-    let payload = order.payload(&id, starts_s, expires_s, now_s)?;
+    let payload = order.payload(&id, starts_s, expires_s)?;
     let key = PrivateKey::load(key.as_deref())?;
     let signed = approval::signing_input(&key.kid, key.algorithm(), &payload.to_string());
     let token = approval::assemble(&signed, &key.sign(signed.as_bytes())?);

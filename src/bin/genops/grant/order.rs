@@ -79,13 +79,7 @@ impl Order {
     }
 
     /// The claims, for so many seconds from a moment on.
-    pub(super) fn payload(
-        &self,
-        id: &str,
-        not_before_s: u64,
-        expires_s: u64,
-        now_s: u64,
-    ) -> Result<Value, Failed> {
+    pub(super) fn payload(&self, id: &str, not_before_s: u64, expires_s: u64) -> Result<Value, Failed> {
         let approver = self.approver.as_deref().ok_or("new: who approves? --approver NAME")?;
         if self.ceiling.is_empty() {
             return Err("new: up to what? --ceiling UNIT=AMOUNT, or --from a refusal".into());
@@ -108,7 +102,6 @@ impl Order {
         }
         set("ceiling", json!(self.ceiling));
         set("uses", self.uses.unwrap_or(1).into());
-        set("iat", now_s.into());
         set("nbf", not_before_s.into());
         set("exp", expires_s.into());
         Ok(Value::Object(claims))
