@@ -127,10 +127,10 @@ fn a_constant_and_the_keys_of_limits_are_read_as_the_schema_says() {
     assert!(parse(&limits(r#""anything": -5"#)).is_err());
 }
 
-/// How the reference spells a key: all attributes, and all values that match, are explained at once.
+/// How the reference spells a key: all attributes, and all values that a gate can match, are explained at once.
 fn documented(place: &str) -> String {
-    if let Some((gate, _)) = place.split_once(".match.") {
-        return format!("{gate}.match.<value>");
+    if place.starts_with("approvals.gates[].match.") {
+        return "approvals.gates[].match.<value>".to_owned();
     }
     let Some(rest) = place.strip_prefix("attribution.") else { return place.to_owned() };
     match rest.split_once('.') {
