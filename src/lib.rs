@@ -35,12 +35,14 @@ pub mod call;
 pub mod catalogue;
 pub mod config;
 pub mod decision;
+pub mod gate;
 pub mod rate_limit;
 pub mod upstream;
 pub mod usage;
 pub mod window;
 
 // Layer 2: one module for each step of the journey; siblings never import each other.
+pub mod approval;
 pub mod attribution;
 pub mod cost;
 pub mod ledger;

@@ -41,6 +41,14 @@ pub mod attribute {
     pub const TOKENS_TOTAL: &str = "genops.tokens.total";
     /// Ours: the AWU's opaque id (§2.2).
     pub const AWU_ID: &str = "genops.awu.id";
+    /// Ours: the gates that the call is above.
+    pub const APPROVAL_GATE: &str = "genops.approval.gate";
+    /// Ours: who signed its grant.
+    pub const APPROVAL_APPROVER: &str = "genops.approval.approver";
+    /// Ours: the grant's `jti`.
+    pub const APPROVAL_GRANT_ID: &str = "genops.approval.grant_id";
+    /// Ours: who delegated the right to approve to whom, down to the approver.
+    pub const APPROVAL_CHAIN: &str = "genops.approval.chain";
     /// Ours: every warning, as `CODE:name` separated by commas; the first is the decision's reason.
     pub const POLICY_WARNINGS: &str = "genops.policy.warnings";
     /// Ours: what shadows would have refused, as `CODE:name` separated by commas.
@@ -129,13 +137,19 @@ pub enum ReasonCode {
     ModelUnpriced,
     /// Extension: the budgets hold less than the call may consume, so its output cap was lowered.
     OutputCapLowered,
+    /// Extension: the call is larger than may pass without a grant, and it brings none.
+    ApprovalRequired,
+    /// Extension: it brings a grant that is none for this call.
+    ApprovalInvalid,
+    /// Extension: all uses of its grant were taken.
+    ApprovalExhausted,
     /// Extension: the call is not AI traffic that this filter recognises, and such traffic is refused.
     Ungoverned,
 }
 
 impl ReasonCode {
     /// Every code that this filter can emit.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 18] = [
         Self::BudgetExceeded,
         Self::BudgetReservationFailed,
         Self::PolicyDenyModel,
@@ -150,6 +164,9 @@ impl ReasonCode {
         Self::RequestUnreadable,
         Self::ModelUnpriced,
         Self::OutputCapLowered,
+        Self::ApprovalRequired,
+        Self::ApprovalInvalid,
+        Self::ApprovalExhausted,
         Self::Ungoverned,
     ];
 
@@ -170,6 +187,9 @@ impl ReasonCode {
             Self::RequestUnreadable => "x_request_unreadable",
             Self::ModelUnpriced => "x_model_unpriced",
             Self::OutputCapLowered => "x_output_cap_lowered",
+            Self::ApprovalRequired => "x_approval_required",
+            Self::ApprovalInvalid => "x_approval_invalid",
+            Self::ApprovalExhausted => "x_approval_exhausted",
             Self::Ungoverned => "x_ungoverned",
         }
     }

@@ -136,7 +136,7 @@ fn key(word: &str) -> Option<Key> {
     }
 }
 
-fn unit(section: &Section<'_>, prices: &[Price]) -> Option<Unit> {
+pub(super) fn unit(section: &Section<'_>, prices: &[Price]) -> Option<Unit> {
     section.require("unit");
     let unit = section.read("unit", "\"tokens\" or an ISO 4217 code such as \"USD\"", |value| {
         let word = value.as_str()?;
@@ -151,7 +151,7 @@ fn unit(section: &Section<'_>, prices: &[Price]) -> Option<Unit> {
     Some(unit)
 }
 
-const fn limit_rule(unit: Unit) -> &'static str {
+pub(super) const fn limit_rule(unit: Unit) -> &'static str {
     match unit {
         Unit::Tokens => "a whole number of tokens, 0 or more",
         Unit::Requests => "a whole number of requests, 0 or more",

@@ -8,6 +8,7 @@
 //! assert!(problems.to_string().contains(r#"did you mean "budgets"?"#));
 //! ```
 
+mod approvals;
 mod attribution;
 mod budgets;
 mod edits;

@@ -9,6 +9,7 @@ use super::edits::{OutputCaps, Streams};
 use super::rate_limits::ConcurrencyLimit;
 use crate::amount::{Amount, Currency};
 use crate::budget::Budget;
+use crate::gate::Approvals;
 use crate::rate_limit::RateLimit;
 use crate::upstream::{IncludeUsage, Upstream};
 
@@ -29,6 +30,8 @@ pub struct Config {
     pub rate_limit_headers: bool,
     /// How many calls may be in flight at once.
     pub concurrency_limits: Vec<ConcurrencyLimit>,
+    /// Which calls need somebody's approval, and whose signature gives it.
+    pub approvals: Approvals,
     /// The largest request body that is held and read, in bytes; beyond, the request is unreadable.
     pub max_request_bytes: usize,
     /// How consumption is estimated before a call.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::State;
 use super::alert;
+use super::approval;
 use super::body_edit::{self, Forwarded};
 use super::contradiction;
 use super::effects::Effects;
@@ -21,6 +22,7 @@ use super::refusal;
 use super::request::Call;
 use super::reservation;
 use super::slots;
+use crate::approval::Use;
 use crate::budget::{Budget, Key};
 use crate::call::RequestFacts;
 use crate::config::Config;
@@ -52,6 +54,8 @@ pub(super) struct Admission<'a> {
     pub(super) held: Held,
     /// What the answer's headers are to say beside the decision, if there is one.
     pub(super) answer_headers: Vec<(&'static str, String)>,
+    /// The use of a grant that was taken for it.
+    pub(super) approval: Option<Use>,
     /// What each budget's account was found in. The ledger tells it once, so it is reported whatever comes of this call.
     notices: Vec<(Arc<Budget>, Notices)>,
     /// Reservations of this call that could not be given back.
@@ -78,6 +82,7 @@ impl Admission<'_> {
     /// The stages.
     fn pass(&mut self) -> Result<Vec<Entry>, Ground> {
         contradiction::warn(self)?;
+        approval::judge(self)?;
         limiting::take(self)?;
         slots::occupy(self)?;
         reservation::reserve(self)
@@ -116,6 +121,7 @@ pub(super) fn admit(
         findings: Findings::default(),
         held: Held::default(),
         answer_headers: Vec::new(),
+        approval: None,
         notices: Vec::new(),
         stranded: 0,
     };
@@ -131,13 +137,15 @@ pub(super) fn admit(
             tell(&admission, &entries, &mut effects);
             body_edit::tell_kept(kept, &call, &mut effects);
             let forwarded = body_edit::forward(&admission, &mut effects);
-            let Admission { estimate, findings, held, answer_headers, .. } = admission;
+            let Admission { estimate, findings, held, approval, answer_headers, .. } = admission;
             let mut execution = execute(call, facts, estimate, &findings, entries, forwarded, &mut effects);
             execution.held = held;
+            execution.approval = approval;
             execution.answer_headers = answer_headers;
             (State::Executing(Box::new(execution)), effects)
         }
         Err(ground) => {
+            approval::withdraw(&mut admission, &mut effects);
             let Admission { findings, now, .. } = admission;
             let state = refusal::refuse(&call, config, ground, &findings, now, &mut effects);
             body_edit::tell_kept(kept, &call, &mut effects);
@@ -200,6 +208,7 @@ fn execute(
         reservations: entries.into_iter().map(|entry| entry.reservation).collect(),
         held: Held::default(),
         answer_headers: Vec::new(),
+        approval: None,
         answer: Answer::Awaited,
         forwarded,
         hides: None,

@@ -19,6 +19,7 @@ pub(super) struct Finding {
 pub(super) struct Findings {
     warnings: Vec<Finding>,
     shadows: Vec<Finding>,
+    notes: Vec<Attribute>,
 }
 
 impl Findings {
@@ -34,6 +35,11 @@ impl Findings {
         };
         noted.push(Finding { code: ground.code(), by: ground.by, message: ground.message });
         Ok(())
+    }
+
+    /// Keeps what span and event are to say of the call whatever is decided.
+    pub(super) fn note(&mut self, attribute: Attribute) {
+        self.notes.push(attribute);
     }
 
     /// The decision on a call that nothing refused: the first warning's code is its reason (§4.2).
@@ -58,7 +64,7 @@ impl Findings {
         };
         let warnings = list(attribute::POLICY_WARNINGS, &self.warnings);
         let shadows = list(attribute::POLICY_SHADOW, &self.shadows);
-        warnings.into_iter().chain(shadows)
+        warnings.into_iter().chain(shadows).chain(self.notes.iter().cloned())
     }
 
     /// The reason codes of what shadows would have refused.

@@ -26,6 +26,8 @@ pub(super) struct Ground {
     pub(super) attributes: Vec<Attribute>,
     /// What the reply's headers say of it beside the decision.
     pub(super) headers: Vec<(&'static str, String)>,
+    /// What the reply's body says of it for programs, under this name.
+    pub(super) detail: Option<Box<(&'static str, serde_json::Value)>>,
 }
 
 impl Ground {
@@ -39,6 +41,7 @@ impl Ground {
             retry_after_s: None,
             attributes: Vec::new(),
             headers: Vec::new(),
+            detail: None,
         }
     }
 

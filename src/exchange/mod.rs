@@ -9,6 +9,7 @@
 
 mod admission;
 mod alert;
+mod approval;
 mod body_edit;
 mod contradiction;
 mod effects;

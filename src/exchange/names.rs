@@ -28,6 +28,11 @@ pub(super) const OUTPUT_CAP: &str = "x-genops-output-cap";
 /// The output cap that the client had stated.
 pub(super) const OUTPUT_CAP_REQUESTED: &str = "x-genops-output-cap-requested";
 
+/// Brings a grant; never goes upstream.
+pub(super) const GRANT: &str = "x-genops-grant";
+/// What a refusal wants approved, as JSON.
+pub(super) const APPROVAL_REQUEST: &str = "x-genops-approval-request";
+
 /// Removes every header with the filter's own prefix.
 pub(super) fn clean(headers: Headers<'_>) -> Vec<HeaderEdit> {
     own(headers).map(HeaderEdit::Remove).collect()

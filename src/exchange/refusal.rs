@@ -50,7 +50,11 @@ pub(super) fn refuse_early(call: &Call, config: &Config, ground: Ground, now: Ti
 
 fn reply(call: &Call, ground: Ground) -> LocalReply {
     let code = ground.code().as_str();
-    let body = call.endpoint.dialect.refusal(ground.kind, &ground.message, code, ground.retry_after_s);
+    let mut body = call.endpoint.dialect.refusal(ground.kind, &ground.message, code, ground.retry_after_s);
+    if let Some(detail) = ground.detail {
+        let (name, detail) = *detail;
+        body.add(call.endpoint.dialect, name, detail);
+    }
     let mut headers = own_headers(ground.decision);
     headers.push((names::AWU_ID, call.awu.id().as_str().to_owned()));
     headers.extend(ground.headers);

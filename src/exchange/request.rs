@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use super::State;
 use super::admission;
+use super::approval::{self, Brought};
 use super::body_edit::Editable;
 use super::contradiction;
 use super::effects::{Effects, Flow, HeaderEdit};
@@ -34,6 +35,7 @@ pub(super) struct Call {
     pub(super) editable: Editable,
     /// Where an untrusted source contradicts a trusted one.
     pub(super) conflicts: Vec<Conflict>,
+    pub(super) grant: Brought,
 }
 
 /// Nothing that could be governed came, whether the headers said so or an empty body did.
@@ -69,6 +71,7 @@ pub(super) fn begin(
         include_usage,
         editable: Editable::of(config, headers),
         conflicts: resolved.conflicts,
+        grant: approval::brought(config, headers),
     };
     let contradictions = u64::try_from(call.conflicts.len()).unwrap_or(u64::MAX);
     let missing = resolved.missing.map(|missing| Ground::attribution_missing(&missing));

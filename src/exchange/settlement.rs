@@ -2,6 +2,7 @@
 
 use super::State;
 use super::alert;
+use super::approval;
 use super::effects::Effects;
 use super::execution::{Execution, Governing, remaining};
 use super::expiry;
@@ -54,6 +55,7 @@ pub(super) fn settle(
     let now = ports.now();
     let mut effects = Effects::default();
     let mut unsettled = Vec::new();
+    approval::settle(execution.approval.take(), &consumed, ports, &mut effects);
     let reserved_any = !execution.reservations.is_empty();
     for reservation in std::mem::take(&mut execution.reservations) {
         let budget = reservation.budget().clone();

@@ -127,8 +127,11 @@ fn a_constant_and_the_keys_of_limits_are_read_as_the_schema_says() {
     assert!(parse(&limits(r#""anything": -5"#)).is_err());
 }
 
-/// How the reference spells a key: all attributes are explained at once.
+/// How the reference spells a key: all attributes, and all values that a gate can match, are explained at once.
 fn documented(place: &str) -> String {
+    if place.starts_with("approvals.gates[].match.") {
+        return "approvals.gates[].match.<value>".to_owned();
+    }
     let Some(rest) = place.strip_prefix("attribution.") else { return place.to_owned() };
     match rest.split_once('.') {
         Some((_, key)) => format!("attribution.<attribute>.{key}"),

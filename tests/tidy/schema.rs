@@ -146,7 +146,8 @@ fn with_required(section: &Section, mut inner: Map<String, Value>) -> Map<String
 
 fn sample(section: &Section, name: &str) -> Value {
     match name {
-        "limit" | "amount" | "max" | "input_per_million" | "output_per_million" | "max_output_tokens" => {
+        "limit" | "above" | "amount" | "max" | "input_per_million" | "output_per_million"
+        | "max_output_tokens" => {
             json!(1)
         }
         "window" => json!("day"),
@@ -157,7 +158,10 @@ fn sample(section: &Section, name: &str) -> Value {
         "period" => json!("week"),
         "sha256" => json!("0".repeat(64)),
         "attributes" => json!({"team": "sample"}),
-        "name" | "model" | "cluster" | "header" | "constant" => json!("sample"),
+        "algorithm" => json!("EdDSA"),
+        // A point of the curve, which also has the length of a secret.
+        "key" => json!("ZJUSxvWYWfJW2TIInKkQYqcaafK/RRjIVztldLb+lx0="),
+        "kid" | "name" | "model" | "cluster" | "header" | "constant" => json!("sample"),
         _ => panic!("what is a sample of {} {name}?", section.place.text()),
     }
 }

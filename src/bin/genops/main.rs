@@ -1,5 +1,6 @@
 //! `genops`: what an operator runs beside the filter, with the filter's own code.
 
+mod grant;
 mod read;
 mod validate;
 
@@ -8,6 +9,7 @@ use std::process::ExitCode;
 const USAGE: &str = "usage: genops <command>
 
 commands:
+  grant keygen|new|inspect       make keys, sign approvals of large calls, show what one is worth
   read FILE|- [--chunks SEED]   show what the filter reads of recorded exchanges, one JSON line each
   validate FILE|-               check a filter configuration: 0 valid, 1 not, 2 unreadable
 ";
@@ -25,6 +27,7 @@ fn main() -> ExitCode {
     };
     let result = match command.to_str() {
         Some("read") => read::run(arguments),
+        Some("grant") => return grant::run(arguments),
         Some("validate") => return validate::run(arguments),
         _ => return fail(USAGE),
     };

@@ -3,6 +3,7 @@
 //! Knows the wire shape of each provider's errors; what is refused and why is decided elsewhere.
 
 mod body;
+mod detail;
 
 use super::endpoint::{Api, Provider};
 
