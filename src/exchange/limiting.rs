@@ -64,11 +64,13 @@ fn keep(admission: &mut Admission<'_>, taken: Taken, demands: &[Demand<'_>]) -> 
         admission.answer_headers.extend(rate_headers::least(limits));
     }
     for entry in taken.entries {
-        admission.held.take(entry.grant);
-        if let (true, Some(demand)) = (entry.over, demands.get(entry.take)) {
-            // A limit that does not enforce says when, and lets pass.
-            let ground = over(demand, &entry.allowance, entry.retry_after_ms);
-            admission.findings.meet(demand.limit.enforcement, ground)?;
+        match demands.get(entry.take).filter(|_| entry.over) {
+            // It took nothing and owes nothing, so that a shadow sees what would be if it enforced.
+            Some(demand) => {
+                let ground = over(demand, &entry.allowance, entry.retry_after_ms);
+                admission.findings.meet(demand.limit.enforcement, ground)?;
+            }
+            None => admission.held.take(entry.grant),
         }
     }
     for (take, error) in taken.failed {

@@ -86,7 +86,6 @@ pub(super) fn resume(config: &Config, execution: Box<Execution>, headers: Header
 pub(super) fn lose(config: &Config, execution: Box<Execution>, ports: &dyn Ports) -> Effects {
     log::warn!("genops: a redirected request went on past this filter; what it reserved counts as spent");
     let (state, mut effects) = settlement::settle(config, *execution, Consumed::Assumed, ports);
-    effects.attributes.clear();
     if let State::Settling(settling) = state {
         let (_, more) = settlement::again(config, settling, ports);
         effects.events.extend(more.events);

@@ -10,6 +10,7 @@
 )]
 
 mod fixed;
+mod host_calls;
 
 use std::cell::RefCell;
 use std::sync::Arc;
