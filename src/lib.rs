@@ -22,9 +22,11 @@
 // Layer 0: names, quantities and what the core needs from the world.
 pub mod amount;
 pub mod attribute_value;
+pub mod glob;
 pub mod headers;
 pub mod ports;
 pub mod semconv;
+pub mod text;
 pub mod timestamp;
 
 // Layer 1: the vocabulary that everything above shares.
@@ -37,6 +39,8 @@ pub mod config;
 pub mod decision;
 pub mod gate;
 pub mod rate_limit;
+pub mod tool;
+pub mod transcript;
 pub mod upstream;
 pub mod usage;
 pub mod window;
@@ -47,6 +51,7 @@ pub mod attribution;
 pub mod cost;
 pub mod ledger;
 pub mod limit;
+pub mod policy;
 pub mod provider;
 
 // Layer 3: what came of it, and how it is told.

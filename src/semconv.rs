@@ -145,11 +145,19 @@ pub enum ReasonCode {
     ApprovalExhausted,
     /// Extension: the call is not AI traffic that this filter recognises, and such traffic is refused.
     Ungoverned,
+    /// Extension: the provider is not permitted.
+    PolicyDenyProvider,
+    /// Extension: a tool is offered that is not permitted.
+    PolicyDenyTool,
+    /// Extension: no calls are permitted at this hour.
+    PolicyDenyHours,
+    /// Extension: the call is larger than a ceiling permits.
+    CeilingExceeded,
 }
 
 impl ReasonCode {
     /// Every code that this filter can emit.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 22] = [
         Self::BudgetExceeded,
         Self::BudgetReservationFailed,
         Self::PolicyDenyModel,
@@ -168,6 +176,10 @@ impl ReasonCode {
         Self::ApprovalInvalid,
         Self::ApprovalExhausted,
         Self::Ungoverned,
+        Self::PolicyDenyProvider,
+        Self::PolicyDenyTool,
+        Self::PolicyDenyHours,
+        Self::CeilingExceeded,
     ];
 
     /// The specification's spelling, or the `x_` extension's.
@@ -191,6 +203,10 @@ impl ReasonCode {
             Self::ApprovalInvalid => "x_approval_invalid",
             Self::ApprovalExhausted => "x_approval_exhausted",
             Self::Ungoverned => "x_ungoverned",
+            Self::PolicyDenyProvider => "x_policy_deny_provider",
+            Self::PolicyDenyTool => "x_policy_deny_tool",
+            Self::PolicyDenyHours => "x_policy_deny_hours",
+            Self::CeilingExceeded => "x_ceiling_exceeded",
         }
     }
 }

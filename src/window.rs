@@ -185,6 +185,12 @@ fn date_of(days: i64) -> Date {
         .unwrap_or(if days < 0 { Date::MIN } else { Date::MAX })
 }
 
+/// Days from the epoch to a date of the calendar; `None` where there is no such date, or it is earlier.
+pub fn days_since_epoch(year: i32, month: u8, day: u8) -> Option<u64> {
+    let month = Month::try_from(month).ok()?;
+    u64::try_from(days_of(Date::from_calendar_date(year, month, day).ok()?)).ok()
+}
+
 fn days_of(date: Date) -> i64 {
     i64::from(date.to_julian_day()).saturating_sub(EPOCH_JULIAN_DAY)
 }

@@ -9,8 +9,14 @@ use libfuzzer_sys::fuzz_target;
 fuzz_target!(|body: &[u8]| {
     for api in oracle::APIS {
         let endpoint = oracle::endpoint(*api);
-        _ = endpoint.read_request(None, body);
-        _ = endpoint.read_request(Some("multipart/form-data; boundary=b"), body);
+        for content_type in [None, Some("multipart/form-data; boundary=b")] {
+            let read = endpoint.read_request(content_type, body).is_ok();
+            let (text, tools) =
+                (endpoint.transcribe(content_type, body), endpoint.offered_tools(content_type, body));
+            // What could be read can be searched.
+            assert!(!read || body.is_empty() || (text.is_ok() && tools.is_ok()));
+            _ = text.map(|text| text.look(|_, text| genops::text::fold(text).is_some()));
+        }
     }
     oracle::compare_request(body);
 });

@@ -14,7 +14,7 @@ use crate::awu::Attribute;
 use crate::budget::{Budget, Debt, Enforcement, Key, OnExpiry, OnFull};
 use crate::window::{Period, Weekday, Window};
 
-const WEEKDAYS: [(&str, Weekday); 7] = [
+pub(super) const WEEKDAYS: [(&str, Weekday); 7] = [
     ("monday", Weekday::Monday),
     ("tuesday", Weekday::Tuesday),
     ("wednesday", Weekday::Wednesday),

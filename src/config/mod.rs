@@ -13,6 +13,8 @@ mod attribution;
 mod budgets;
 mod edits;
 mod model;
+mod policies;
+mod policy;
 mod rate_limits;
 mod section;
 mod settings;
@@ -28,6 +30,7 @@ pub use edits::{OnOutputCap, OutputCaps, Streams};
 pub use model::{
     Config, Estimation, FailMode, Failure, ModelLimit, ModelPattern, Otlp, Price, Telemetry, best_match,
 };
+pub use policy::{Ceilings, Condition, ContentRule, Hours, Lists, Policies, Policy, Regions, ToolLists};
 pub use rate_limits::ConcurrencyLimit;
 pub use section::Problem;
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::attribution::Attributing;
 use super::edits::{OutputCaps, Streams};
+use super::policy::Policies;
 use super::rate_limits::ConcurrencyLimit;
 use crate::amount::{Amount, Currency};
 use crate::budget::Budget;
@@ -32,6 +33,8 @@ pub struct Config {
     pub concurrency_limits: Vec<ConcurrencyLimit>,
     /// Which calls need somebody's approval, and whose signature gives it.
     pub approvals: Approvals,
+    /// What calls are forbidden.
+    pub policies: Policies,
     /// The largest request body that is held and read, in bytes; beyond, the request is unreadable.
     pub max_request_bytes: usize,
     /// How consumption is estimated before a call.

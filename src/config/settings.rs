@@ -4,7 +4,7 @@
 
 use super::model::{Config, Estimation, FailMode, Failure, ModelLimit, ModelPattern, Otlp, Price, Telemetry};
 use super::section::Section;
-use super::{OutputCaps, approvals, attribution, budgets, edits, rate_limits, section, upstreams};
+use super::{OutputCaps, approvals, attribution, budgets, edits, policies, rate_limits, section, upstreams};
 use crate::amount::{Amount, Currency};
 
 /// Reads the whole configuration.
@@ -22,6 +22,7 @@ pub(super) fn read(root: Section<'_>) -> Config {
         output_caps,
         streams: edits::streams(root.section("streams")),
         approvals: approvals::read(root.section("approvals"), &prices),
+        policies: policies::read(&root, &prices),
         max_request_bytes: max_request_bytes(&root),
         failure: failure(root.section("failure")),
         telemetry: telemetry(root.section("telemetry")),

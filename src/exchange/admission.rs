@@ -18,6 +18,7 @@ use super::ground::Ground;
 use super::held::Held;
 use super::limiting;
 use super::output_cap::OutputCap;
+use super::policies;
 use super::refusal;
 use super::request::Call;
 use super::reservation;
@@ -82,6 +83,7 @@ impl Admission<'_> {
     /// The stages.
     fn pass(&mut self) -> Result<Vec<Entry>, Ground> {
         contradiction::warn(self)?;
+        policies::judge(self)?;
         approval::judge(self)?;
         limiting::take(self)?;
         slots::occupy(self)?;

@@ -15,6 +15,7 @@ mod contradiction;
 mod effects;
 mod execution;
 mod expiry;
+mod explanation;
 mod findings;
 mod ground;
 mod held;
@@ -22,6 +23,7 @@ mod hidden_usage;
 mod limiting;
 mod names;
 mod output_cap;
+mod policies;
 mod rate_headers;
 mod redirect;
 mod refusal;
@@ -33,6 +35,7 @@ mod slots;
 use std::rc::Rc;
 
 pub use effects::{Effects, Flow, HeaderEdit, LocalReply};
+pub use explanation::{Described, Explanation, Judged, Verdict, explain};
 pub use redirect::Handover;
 
 use crate::config::Config;

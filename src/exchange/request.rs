@@ -39,7 +39,9 @@ pub(super) struct Call {
 }
 
 /// Nothing that could be governed came, whether the headers said so or an empty body did.
-const NO_BODY: &str = "it has no body";
+pub(super) const NO_BODY: &str = "it has no body";
+/// It is compressed, and nothing here inflates.
+pub(super) const ENCODED: &str = "its body has a content-encoding";
 
 /// Takes the request's headers.
 pub(super) fn begin(
@@ -48,8 +50,7 @@ pub(super) fn begin(
     end_of_stream: bool,
     ports: &dyn Ports,
 ) -> (State, Effects) {
-    let recognised = recognise(config, headers, ports).filter(|(endpoint, _)| endpoint.billable);
-    let Some((endpoint, include_usage)) = recognised else {
+    let Some((endpoint, include_usage)) = governed(config, headers, ports) else {
         return match config.failure.unrecognised {
             FailMode::Pass => pass(names::clean(headers)),
             FailMode::Refuse => refusal::unrecognised(),
@@ -94,7 +95,7 @@ fn collect(
     ports: &dyn Ports,
 ) -> (State, Effects) {
     if encoded(headers) {
-        return unreadable(config, call, "its body has a content-encoding", ports);
+        return unreadable(config, call, ENCODED, ports);
     }
     if end_of_stream {
         return unreadable(config, call, NO_BODY, ports);
@@ -115,13 +116,21 @@ pub(super) fn read(config: &Config, call: Call, body: &[u8], ports: &dyn Ports) 
 
 /// The body is larger than the configuration lets the filter hold.
 pub(super) fn too_large(config: &Config, call: Call, bytes: usize, ports: &dyn Ports) -> (State, Effects) {
-    let most = config.max_request_bytes;
-    unreadable(
-        config,
-        call,
-        &format!("its body of {bytes} bytes or more exceeds max_request_bytes {most}"),
-        ports,
-    )
+    unreadable(config, call, &exceeds(bytes, config.max_request_bytes), ports)
+}
+
+/// What is wrong with so large a body.
+pub(super) fn exceeds(bytes: usize, most: usize) -> String {
+    format!("its body of {bytes} bytes or more exceeds max_request_bytes {most}")
+}
+
+/// The AI call that can cost something.
+pub(super) fn governed(
+    config: &Config,
+    headers: Headers<'_>,
+    ports: &dyn Ports,
+) -> Option<(Endpoint, IncludeUsage)> {
+    recognise(config, headers, ports).filter(|(endpoint, _)| endpoint.billable)
 }
 
 /// The endpoint, and whether its streams are to be asked for their usage.
@@ -172,6 +181,6 @@ fn narrow_encoding(headers: Headers<'_>, mut edits: Vec<HeaderEdit>) -> Vec<Head
     edits
 }
 
-fn encoded(headers: Headers<'_>) -> bool {
+pub(super) fn encoded(headers: Headers<'_>) -> bool {
     headers.all("content-encoding").any(|value| !value.is_empty() && value != b"identity")
 }

@@ -101,7 +101,8 @@ impl Schema {
         let keys = properties.iter().map(|(name, rule)| Key { name: name.clone(), rule: self.resolve(rule) });
         let required = rule.get("required").and_then(Value::as_array).into_iter().flatten();
         let required = required.map(|name| name.as_str().unwrap().to_owned()).collect();
-        let choices = rule.get("oneOf").and_then(Value::as_array).into_iter().flatten();
+        let choices = rule.get("oneOf").or_else(|| rule.get("anyOf"));
+        let choices = choices.and_then(Value::as_array).into_iter().flatten();
         let one_of = choices.filter_map(|choice| choice["required"][0].as_str().map(str::to_owned)).collect();
         sections.push(Section { place: place.clone(), keys: keys.collect(), required, one_of });
         for (name, rule) in properties {
@@ -130,6 +131,9 @@ pub(crate) fn around(section: &Section, all: &[Section], inner: Map<String, Valu
     // Some keys have an effect on budgets alone.
     let budget = json!({"name": "sample", "unit": "tokens", "limit": 1, "window": "day"});
     value.as_object_mut().unwrap().entry("budgets").or_insert_with(|| json!([budget]));
+    // Whatever counts money needs a price.
+    let price = json!({"model": "m", "currency": "USD", "input_per_million": 1, "output_per_million": 1});
+    value.as_object_mut().unwrap().entry("prices").or_insert_with(|| json!([price]));
     value
 }
 
@@ -161,6 +165,11 @@ fn sample(section: &Section, name: &str) -> Value {
         "algorithm" => json!("EdDSA"),
         // A point of the curve, which also has the length of a secret.
         "key" => json!("ZJUSxvWYWfJW2TIInKkQYqcaafK/RRjIVztldLb+lx0="),
+        "from" | "to" => json!("12:00"),
+        "models" | "names" => json!({"deny": "sample"}),
+        "literals" => json!(["sample"]),
+        "max_input_tokens" => json!(1),
+        "allow" => json!("sample"),
         "kid" | "name" | "model" | "cluster" | "header" | "constant" => json!("sample"),
         _ => panic!("what is a sample of {} {name}?", section.place.text()),
     }

@@ -1,5 +1,6 @@
 //! `genops`: what an operator runs beside the filter, with the filter's own code.
 
+mod explain;
 mod grant;
 mod read;
 mod validate;
@@ -9,6 +10,8 @@ use std::process::ExitCode;
 const USAGE: &str = "usage: genops <command>
 
 commands:
+  explain CONFIG [REQUEST.json...]
+                                tell what policies make of described requests: 0 told, 1 not valid, 2 unreadable
   grant keygen|new|inspect       make keys, sign approvals of large calls, show what one is worth
   read FILE|- [--chunks SEED]   show what the filter reads of recorded exchanges, one JSON line each
   validate FILE|-               check a filter configuration: 0 valid, 1 not, 2 unreadable
@@ -26,6 +29,7 @@ fn main() -> ExitCode {
         Err(error) => return fail(&format!("genops: {error}\n{USAGE}")),
     };
     let result = match command.to_str() {
+        Some("explain") => return explain::run(arguments),
         Some("read") => read::run(arguments),
         Some("grant") => return grant::run(arguments),
         Some("validate") => return validate::run(arguments),

@@ -55,6 +55,8 @@ pub(crate) trait Sink {
     fn wants_key(&self) -> bool;
     /// A decoded key; `None` when it is too long to be governed. Only when wanted.
     fn key(&mut self, key: Option<&[u8]>);
+    /// A decoded run of the key, however long it is. Only when wanted.
+    fn key_part(&mut self, _part: &[u8]) {}
     /// A string value begins; what of it matters.
     fn wants_string(&mut self) -> Want;
     /// A decoded run of the string value. Only when wanted.

@@ -337,7 +337,7 @@ impl<F: Copy, V: Visitor<F>> Sink for Matching<'_, F, V> {
 }
 
 /// Whether Go's decoder, which folds case (also of the long s and the Kelvin sign), reads `key` as `name`.
-fn folds_to(key: &[u8], name: &str) -> bool {
+pub(crate) fn folds_to(key: &[u8], name: &str) -> bool {
     if key.len() == name.len() {
         return key.eq_ignore_ascii_case(name.as_bytes());
     }

@@ -19,6 +19,12 @@ impl<const N: usize> fmt::Debug for Scratch<N> {
     }
 }
 
+impl<const N: usize> Default for Scratch<N> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl<const N: usize> Scratch<N> {
     /// An empty buffer.
     pub(crate) const fn new() -> Self {

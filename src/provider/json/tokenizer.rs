@@ -284,6 +284,7 @@ impl Tokenizer {
             self.counted = self.counted.saturating_add(run.len());
         } else if self.in_key {
             self.scratch.push(run);
+            sink.key_part(run);
         } else {
             sink.string_part(run);
         }
@@ -311,6 +312,9 @@ impl Tokenizer {
         self.state = State::Colon;
         if self.want == Want::Parts {
             let key = if in_one_piece { Some(run) } else { self.scratch.whole() };
+            if in_one_piece {
+                sink.key_part(run);
+            }
             // The same bound however the key was cut into chunks.
             sink.key(key.filter(|key| key.len() <= SCRATCH));
         }

@@ -7,6 +7,10 @@ mod edit;
 pub(crate) mod field;
 mod multipart;
 mod reader;
+mod said;
+mod tool_kind;
+mod tools;
+mod transcribe;
 
 pub use edit::{EditedRequest, RequestEdits};
 pub use reader::Unreadable;

@@ -23,11 +23,43 @@ pub(super) fn boundary(content_type: &str) -> Option<Vec<u8>> {
 /// Reads the parts `model`, `stream`, `n` and the prompt; counts the files.
 pub(super) fn read(delimiter: &[u8], body: &[u8]) -> Result<RequestFacts, Unreadable> {
     let mut facts = RequestFacts::default();
+    let mut seen: Vec<&[u8]> = Vec::new();
+    each_part(delimiter, body, |name, head, value| {
+        if matches!(name, b"model" | b"stream" | b"n") {
+            if seen.contains(&name) {
+                return Err(Unreadable::Ambiguous("form part"));
+            }
+            seen.push(name);
+        }
+        take(&mut facts, name, head, value)
+    })?;
+    Ok(facts)
+}
+
+/// Every text part's name and text: all that is no file.
+pub(super) fn texts<'b>(
+    delimiter: &[u8],
+    body: &'b [u8],
+    mut visit: impl FnMut(&'b [u8], &'b [u8]),
+) -> Result<(), Unreadable> {
+    each_part(delimiter, body, |name, head, value| {
+        if parameter(head, b"filename=\"").is_none() {
+            visit(name, value);
+        }
+        Ok(())
+    })
+}
+
+/// Every part's name, head and value.
+fn each_part<'b>(
+    delimiter: &[u8],
+    body: &'b [u8],
+    mut visit: impl FnMut(&'b [u8], &'b [u8], &'b [u8]) -> Result<(), Unreadable>,
+) -> Result<(), Unreadable> {
     if delimiter.len() <= 2 {
         return Err(Unreadable::BadForm);
     }
     let finder = memchr::memmem::Finder::new(delimiter);
-    let mut seen: Vec<&[u8]> = Vec::new();
     let mut rest = body.get(finder.find(body).ok_or(Unreadable::BadForm)?..).unwrap_or_default();
     while let Some(part) = rest.get(delimiter.len()..).filter(|part| !part.starts_with(b"--")) {
         let end = finder.find(part).ok_or(Unreadable::BadForm)?;
@@ -37,16 +69,9 @@ pub(super) fn read(delimiter: &[u8], body: &[u8]) -> Result<RequestFacts, Unread
         let (head, value) = part.split_at_checked(split).ok_or(Unreadable::BadForm)?;
         let value = value.get(4..).unwrap_or_default();
         let value = value.strip_suffix(b"\r\n").unwrap_or(value);
-        let name = parameter(head, b"name=\"").unwrap_or_default();
-        if matches!(name, b"model" | b"stream" | b"n") {
-            if seen.contains(&name) {
-                return Err(Unreadable::Ambiguous("form part"));
-            }
-            seen.push(name);
-        }
-        take(&mut facts, name, head, value)?;
+        visit(parameter(head, b"name=\"").unwrap_or_default(), head, value)?;
     }
-    Ok(facts)
+    Ok(())
 }
 
 fn take(facts: &mut RequestFacts, name: &[u8], head: &[u8], value: &[u8]) -> Result<(), Unreadable> {

@@ -19,6 +19,8 @@ pub enum Unreadable {
     WrongType(&'static str),
     /// The body is a form without the parts that govern it, or no form at all.
     BadForm,
+    /// More tools than any provider takes, or one whose name is too long to be judged.
+    BadTools,
 }
 
 impl fmt::Display for Unreadable {
@@ -33,6 +35,7 @@ impl fmt::Display for Unreadable {
             Self::NotAnObject | Self::WrongType(BODY) => f.write_str("its body is no JSON object"),
             Self::Ambiguous(field) => write!(f, "its body states {field:?} more than once"),
             Self::WrongType(field) => write!(f, "its body states {field:?} with a value of another type"),
+            Self::BadTools => f.write_str("its body offers too many tools, or one with too long a name"),
             Self::BadForm => f.write_str("its body is a form without the parts that govern it"),
         }
     }

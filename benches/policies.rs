@@ -1,0 +1,129 @@
+//! What policies cost natively: judging a call, and searching its text.
+//!
+//! `cargo bench --bench policies`. Bounds: 1 µs for ten policies that do not look at content, 1 ns per byte of text.
+
+#![allow(missing_docs, clippy::unwrap_used, clippy::arithmetic_side_effects, clippy::disallowed_methods)]
+
+use std::hint::black_box;
+use std::time::Instant;
+
+use genops::awu::{Attribute, Attribution};
+use genops::config::{Policies, Policy, parse};
+use genops::policy::{Evidence, Subject, judge, needs, search, unmet};
+use genops::provider::recognise;
+use genops::timestamp::Timestamp;
+use genops::usage::Usage;
+
+/// Ten policies with two conditions each, of which half apply, and effects of every kind but content.
+const TEN: &str = r#"{"policies": [
+  {"name": "p0", "match": {"team": "search", "environment": "prod*"}, "models": {"allow": ["gpt-4o*", "o1"]}},
+  {"name": "p1", "match": {"team": "ads-*", "operation": "chat"}, "models": {"deny": "*preview*"}},
+  {"name": "p2", "match": {"team": ["ads", "search"], "operation": "chat"}, "providers": {"allow": ["openai", "anthropic"]}},
+  {"name": "p3", "match": {"project": "x*", "provider": "openai"}, "regions": {"allow": "eu-*", "unknown": "pass"}},
+  {"name": "p4", "match": {"environment": "production", "model": "gpt-*"}, "ceilings": {"max_output_tokens": 100000, "max_choices": 8}},
+  {"name": "p5", "match": {"team": "batch"}, "hours": [{"from": "22:00", "to": "06:00"}]},
+  {"name": "p6", "match": {"team": "s*h", "provider": "openai"}, "hours": [{"from": "00:00", "to": "24:00"}]},
+  {"name": "p7", "match": {"model": ["o1", "o3"], "team": "search"}, "models": {"deny": "*"}},
+  {"name": "p8", "match": {"operation": "chat", "team": "search"}, "models": {"deny": ["*-preview", "*-beta", "ft:*"]}},
+  {"name": "p9", "match": {"team": "sales", "feature": "crm"}, "providers": {"deny": "*"}}
+]}"#;
+
+const TEXT: &str =
+    "The quick brown fox jumps over the lazy dog near the old warehouse, and nobody says a word. ";
+
+fn subject<'a>(attribution: &'a Attribution, estimate: &'a Usage) -> Subject<'a> {
+    Subject {
+        attribution,
+        providers: [Some("openai"), None],
+        model: Some("gpt-4o-mini"),
+        fallback_models: &[],
+        operation: "chat",
+        route: None,
+        region: None,
+        estimate,
+        cost: &|_| None,
+        refuses_unpriced: true,
+        body_bytes: 1_024,
+        choices: 1,
+        now: Timestamp::from_seconds(1_771_286_400),
+    }
+}
+
+/// The shortest of many runs of `rounds`, in nanoseconds for each: what a machine with other work to do interrupts least.
+fn best(rounds: u32, mut act: impl FnMut()) -> f64 {
+    let times = (0..200).map(|_| {
+        let start = Instant::now();
+        (0..rounds).for_each(|_| act());
+        start.elapsed().as_nanos() as f64 / f64::from(rounds)
+    });
+    times.fold(f64::INFINITY, f64::min)
+}
+
+/// `count` literals that the text does not hold.
+fn literals(count: usize) -> String {
+    let words: Vec<String> = (0..count)
+        .map(|i| format!("\"project {}{}\"", char::from(b'a' + (i % 26) as u8), i * 7_919))
+        .collect();
+    words.join(",")
+}
+
+fn rules(name: &str, content: &str) -> (String, Policies) {
+    let text = format!(r#"{{"policies": [{{"name": "p", "content": [{content}]}}]}}"#);
+    (name.to_owned(), parse(&text).unwrap().policies)
+}
+
+fn body(size: usize, text: &str) -> Vec<u8> {
+    let text: String = text.chars().cycle().take(size).collect();
+    format!(r#"{{"model":"gpt-4o-mini","messages":[{{"role":"user","content":"{text}"}}]}}"#).into_bytes()
+}
+
+fn main() {
+    let values = [
+        (Attribute::Team, "search"),
+        (Attribute::Project, "chatbot"),
+        (Attribute::Environment, "production"),
+    ];
+    let attribution = Attribution::new(values.map(|(attribute, value)| (attribute, value.into())));
+    let estimate = Usage { input_tokens: Some(250), output_tokens: Some(100), ..Usage::default() };
+    let subject = subject(&attribution, &estimate);
+
+    let ten = parse(TEN).unwrap().policies;
+    let evidence = Evidence::default();
+    let nanos = best(500, || {
+        let applying: Vec<&Policy> =
+            ten.list.iter().filter(|policy| unmet(&policy.condition, &subject).is_none()).collect();
+        black_box(needs(applying.iter().copied()));
+        for policy in applying {
+            black_box(judge(policy, &subject, &evidence));
+        }
+    });
+    println!("ten policies without content: {nanos:>8.0} ns");
+
+    let endpoint = recognise("POST", "api.openai.com", "/v1/chat/completions").unwrap();
+    let card = r#"{"name": "cards", "patterns": ["\\b(?:\\d[ -]?){15}\\d\\b"]}"#;
+    let cases = [
+        rules("1 literal", r#"{"name": "one", "literals": ["project falcon"]}"#),
+        rules("1,000 literals", &format!(r#"{{"name": "many", "literals": [{}]}}"#, literals(1_000))),
+        rules("1 expression", card),
+        rules(
+            "literal, expression",
+            &format!(r#"{{"name": "one", "literals": ["project falcon"]}}, {card}"#),
+        ),
+    ];
+    for (label, text) in [
+        ("prose", TEXT.to_owned()),
+        ("German", TEXT.replace('e', "ä")),
+        ("Chinese", "敏捷的棕色狐狸跳过懒狗在旧仓库附近".to_owned()),
+    ] {
+        let body = body(131_072, &text);
+        let bytes = body.len() as f64;
+        let nanos = best(1, || drop(black_box(endpoint.transcribe(None, &body))));
+        println!("{label:>8}: transcript {:>6.3} ns/byte", nanos / bytes);
+        let transcript = endpoint.transcribe(None, &body).unwrap();
+        for (name, policies) in &cases {
+            let nanos =
+                best(1, || _ = black_box(search(&policies.list, policies.gate.as_ref(), &transcript)));
+            println!("{label:>8}: {name:<20} {:>6.3} ns/byte", nanos / bytes);
+        }
+    }
+}

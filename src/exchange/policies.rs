@@ -1,0 +1,173 @@
+//! The first stage of the admission: what the configured policies say of the call.
+//!
+//! Every policy judges, so that a warning or a shadow behind a refusal is told too; the first refusal in their order is
+//! the one that counts. Tools and text are read from the body only where a policy that applies asks for them.
+
+use super::admission::Admission;
+use super::ground::Ground;
+use crate::amount::{Amount, Currency, Unit};
+use crate::awu::Attribution;
+use crate::call::RequestFacts;
+use crate::config::{Config, FailMode, Policy};
+use crate::cost;
+use crate::policy::{self, Evidence, Subject, Violation};
+use crate::ports::Ports;
+use crate::provider::{Endpoint, RefusalKind, Unreadable};
+use crate::timestamp::Timestamp;
+use crate::usage::Usage;
+
+/// The stage.
+pub(super) fn judge(admission: &mut Admission<'_>) -> Result<(), Ground> {
+    let config = admission.config;
+    if config.policies.list.is_empty() {
+        return Ok(());
+    }
+    let inquiry = Inquiry {
+        config,
+        endpoint: &admission.call.endpoint,
+        attribution: admission.call.awu.attribution(),
+        facts: admission.facts,
+        estimate: &admission.estimate,
+        content_type: admission.call.content_type.as_deref(),
+        body: admission.body,
+        route: route(config, admission.ports),
+        now: admission.now,
+    };
+    let judgements = inquiry.judge().map_err(|problem| Ground::unreadable(&problem.to_string()))?;
+    let mut refusal = None;
+    for judgement in judgements {
+        judgement.log();
+        for violation in judgement.violations {
+            let ground = ground(judgement.policy, violation);
+            if let Err(ground) = admission.findings.meet(judgement.policy.mode, ground) {
+                refusal.get_or_insert(ground);
+            }
+        }
+    }
+    refusal.map_or(Ok(()), Err)
+}
+
+/// What one policy says of a call.
+#[derive(Debug)]
+pub(super) struct Judgement<'c> {
+    pub(super) policy: &'c Policy,
+    /// The condition by which it does not apply.
+    pub(super) unmet: Option<&'static str>,
+    pub(super) violations: Vec<Violation>,
+}
+
+impl Judgement<'_> {
+    /// For who wonders why: names, never content.
+    fn log(&self) {
+        let Policy { name, mode, .. } = self.policy;
+        match (self.unmet, self.violations.as_slice()) {
+            (Some(unmet), _) => log::debug!("genops: policy {name} does not apply: {unmet} does not match"),
+            (None, []) => log::debug!("genops: policy {name} applies and permits the call"),
+            (None, violations) => {
+                for violation in violations {
+                    log::debug!(
+                        "genops: policy {name} ({mode:?}) finds {}: {}",
+                        violation.code.as_str(),
+                        violation.message
+                    );
+                }
+            }
+        }
+    }
+}
+
+fn ground(policy: &Policy, violation: Violation) -> Ground {
+    let ground = Ground::blocked(violation.code, RefusalKind::Forbidden, violation.message);
+    Ground { by: Some(policy.name.clone()), ..ground }
+}
+
+/// Envoy's route, where a policy asks for it: that is a call to the host.
+pub(super) fn route(config: &Config, ports: &dyn Ports) -> Option<String> {
+    if !config.policies.asks_for_route {
+        return None;
+    }
+    let name = ports.property(&["xds", "route_name"])?;
+    String::from_utf8(name).ok().filter(|name| !name.is_empty())
+}
+
+/// All that policies may ask of a call.
+pub(super) struct Inquiry<'c, 'a> {
+    pub(super) config: &'c Config,
+    pub(super) endpoint: &'a Endpoint,
+    pub(super) attribution: &'a Attribution,
+    pub(super) facts: &'a RequestFacts,
+    pub(super) estimate: &'a Usage,
+    pub(super) content_type: Option<&'a str>,
+    pub(super) body: &'a [u8],
+    pub(super) route: Option<String>,
+    pub(super) now: Timestamp,
+}
+
+impl<'c> Inquiry<'c, '_> {
+    /// What every policy says, in their order.
+    ///
+    /// # Errors
+    /// The body cannot be read as a policy has to read it.
+    pub(super) fn judge(&self) -> Result<Vec<Judgement<'c>>, Unreadable> {
+        let cost = |currency| self.cost(currency);
+        let subject = self.subject(&cost);
+        let judgement = |policy: &'c Policy| Judgement {
+            policy,
+            unmet: policy::unmet(&policy.condition, &subject),
+            violations: Vec::new(),
+        };
+        let mut judgements: Vec<Judgement<'c>> = self.config.policies.list.iter().map(judgement).collect();
+        let evidence = self.evidence(&judgements)?;
+        for judgement in judgements.iter_mut().filter(|judgement| judgement.unmet.is_none()) {
+            judgement.violations = policy::judge(judgement.policy, &subject, &evidence);
+        }
+        Ok(judgements)
+    }
+
+    /// What the policies that apply ask of the body.
+    fn evidence(&self, judgements: &[Judgement<'_>]) -> Result<Evidence, Unreadable> {
+        let applying = || judgements.iter().filter(|j| j.unmet.is_none()).map(|j| j.policy);
+        let needs = policy::needs(applying());
+        let mut evidence = Evidence::default();
+        if needs.tools {
+            evidence.tools = self.endpoint.offered_tools(self.content_type, self.body)?;
+        }
+        if needs.text {
+            let transcript = self.endpoint.transcribe(self.content_type, self.body)?;
+            evidence.stated_tokens = transcript.stated_tokens();
+            let gate = self.config.policies.gate.as_ref();
+            evidence.hits = policy::search(applying(), gate, &transcript);
+        }
+        Ok(evidence)
+    }
+
+    fn subject<'s>(&'s self, cost: &'s dyn Fn(Currency) -> Option<Amount>) -> Subject<'s> {
+        let facts = self.facts;
+        let provider = self.endpoint.provider;
+        let slug = provider.name().map(|_| provider.slug());
+        Subject {
+            attribution: self.attribution,
+            providers: [slug, provider.otel_name().filter(|name| Some(*name) != slug)],
+            model: facts.model.as_deref(),
+            fallback_models: &facts.fallback_models,
+            operation: self.endpoint.operation.as_str(),
+            route: self.route.as_deref(),
+            region: self.endpoint.region.as_deref(),
+            estimate: self.estimate,
+            cost,
+            refuses_unpriced: self.config.failure.unpriced_model == FailMode::Refuse,
+            body_bytes: self.body.len() as u64,
+            choices: facts.choices.max(facts.best_of).unwrap_or(1),
+            now: self.now,
+        }
+    }
+
+    /// The most that the call may cost, whichever of its models answers.
+    fn cost(&self, currency: Currency) -> Option<Amount> {
+        let models = self.facts.model.iter().chain(&self.facts.fallback_models);
+        let costs = models.map(|model| {
+            cost::in_unit(self.estimate, Unit::Money(currency), &self.config.prices, Some(model)).ok()
+        });
+        costs.reduce(|most, cost| Some(most?.max(cost?))).flatten()
+    }
+}
