@@ -36,6 +36,7 @@ pub mod catalogue;
 pub mod config;
 pub mod decision;
 pub mod gate;
+pub mod price;
 pub mod rate_limit;
 pub mod upstream;
 pub mod usage;

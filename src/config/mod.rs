@@ -13,10 +13,12 @@ mod attribution;
 mod budgets;
 mod edits;
 mod model;
+mod prices;
 mod rate_limits;
 mod section;
 mod settings;
 mod structure;
+mod unit;
 mod upstreams;
 
 use std::fmt;
@@ -26,7 +28,7 @@ pub use attribution::{
 };
 pub use edits::{OnOutputCap, OutputCaps, Streams};
 pub use model::{
-    Config, Estimation, FailMode, Failure, ModelLimit, ModelPattern, Otlp, Price, Telemetry, best_match,
+    Config, Estimation, FailMode, Failure, ModelLimit, ModelPattern, Otlp, Telemetry, best_match,
 };
 pub use rate_limits::ConcurrencyLimit;
 pub use section::Problem;

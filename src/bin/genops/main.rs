@@ -1,6 +1,7 @@
 //! `genops`: what an operator runs beside the filter, with the filter's own code.
 
 mod grant;
+mod prices;
 mod read;
 mod validate;
 
@@ -10,6 +11,8 @@ const USAGE: &str = "usage: genops <command>
 
 commands:
   grant keygen|new|inspect       make keys, sign approvals of large calls, show what one is worth
+  prices import FILE|- [--models GLOB]... [--provider NAME]... [--format json|catalogue] [--as-of DAY]
+                                turn LiteLLM's public price list into `prices` of a configuration
   read FILE|- [--chunks SEED]   show what the filter reads of recorded exchanges, one JSON line each
   validate FILE|-               check a filter configuration: 0 valid, 1 not, 2 unreadable
 ";
@@ -26,6 +29,7 @@ fn main() -> ExitCode {
         Err(error) => return fail(&format!("genops: {error}\n{USAGE}")),
     };
     let result = match command.to_str() {
+        Some("prices") => prices::run(arguments),
         Some("read") => read::run(arguments),
         Some("grant") => return grant::run(arguments),
         Some("validate") => return validate::run(arguments),
