@@ -1,4 +1,4 @@
-//! Quantities that budgets hold: whole tokens or requests, or money in whole nano-units of a currency.
+//! Quantities that budgets hold: whole tokens or requests, milliseconds of compute, nano-units of a currency.
 //!
 //! Integers only; floating point exists at the telemetry border alone ([`Amount::to_telemetry`]). Arithmetic saturates,
 //! so a figure from the network can be absurd without being dangerous.
@@ -8,7 +8,11 @@ use std::fmt;
 /// Nano-units in one unit of a currency: USD 1 is 1,000,000,000.
 pub const NANOS_PER_CURRENCY_UNIT: u64 = 1_000_000_000;
 
-/// A non-negative quantity of some [`Unit`]: tokens are whole, money is in nano-units.
+/// Milliseconds in a second of compute.
+pub const MILLIS_PER_SECOND: u64 = 1_000;
+
+/// A non-negative quantity of some [`Unit`]: tokens and requests are whole, compute is in milliseconds, money in
+/// nano-units.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Amount(u64);
 
@@ -16,7 +20,7 @@ impl Amount {
     /// Nothing.
     pub const ZERO: Self = Self(0);
 
-    /// An amount of `units` tokens or nano-units.
+    /// An amount of `units` tokens, requests, milliseconds or nano-units.
     pub const fn new(units: u64) -> Self {
         Self(units)
     }
@@ -48,7 +52,7 @@ impl Amount {
         significant.parse::<u64>().ok()?.checked_mul(factor).map(Self)
     }
 
-    /// The raw count of tokens or nano-units.
+    /// The raw count of tokens, requests, milliseconds or nano-units.
     pub const fn get(self) -> u64 {
         self.0
     }
@@ -70,12 +74,10 @@ impl Amount {
         Self(self.0.saturating_sub(other.0))
     }
 
-    /// The figure as telemetry shows it: tokens as they are, money in whole currency units.
+    /// The figure as telemetry shows it: tokens and requests as they are, compute in seconds, money in whole currency
+    /// units.
     pub fn to_telemetry(self, unit: Unit) -> f64 {
-        match unit {
-            Unit::Tokens | Unit::Requests => self.0 as f64,
-            Unit::Money(_) => self.0 as f64 / NANOS_PER_CURRENCY_UNIT as f64,
-        }
+        self.0 as f64 / unit.scale() as f64
     }
 }
 
@@ -84,21 +86,51 @@ impl Amount {
 pub enum Unit {
     /// Tokens, input and output together.
     Tokens,
-    /// Requests.
+    /// Tokens, each kind by its weight.
+    WeightedTokens(TokenWeights),
+    /// Requests that were executed.
     Requests,
+    /// The time that calls took, in milliseconds.
+    ComputeSeconds,
     /// Money of one currency, in nano-units.
     Money(Currency),
 }
 
 impl Unit {
-    /// The unit's name as telemetry and headers show it: `tokens`, or the ISO 4217 code.
+    /// The unit's name as telemetry and headers show it: a word, or the ISO 4217 code.
     pub fn as_str(&self) -> &str {
         match self {
             Self::Tokens => "tokens",
+            Self::WeightedTokens(_) => "weighted_tokens",
             Self::Requests => "requests",
+            Self::ComputeSeconds => "compute_seconds",
             Self::Money(currency) => currency.as_str(),
         }
     }
+
+    /// The raw counts that make one as telemetry shows it.
+    const fn scale(self) -> u64 {
+        match self {
+            Self::Tokens | Self::WeightedTokens(_) | Self::Requests => 1,
+            Self::ComputeSeconds => MILLIS_PER_SECOND,
+            Self::Money(_) => NANOS_PER_CURRENCY_UNIT,
+        }
+    }
+}
+
+/// How much each kind of token counts, in thousandths.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct TokenWeights {
+    /// Input tokens that no other weight covers.
+    pub input: u32,
+    /// Output tokens that are no reasoning.
+    pub output: u32,
+    /// Input tokens read from a cache.
+    pub cached_input: u32,
+    /// Input tokens written to a cache.
+    pub cache_write: u32,
+    /// Output tokens that are reasoning.
+    pub reasoning: u32,
 }
 
 /// An ISO 4217 currency code: three upper-case ASCII letters.
@@ -130,18 +162,14 @@ pub struct Display(pub Amount, pub Unit);
 
 impl fmt::Display for Display {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.1 {
-            Unit::Tokens | Unit::Requests => write!(f, "{}", self.0.get()),
-            Unit::Money(_) => {
-                let whole = self.0.get() / NANOS_PER_CURRENCY_UNIT;
-                let nanos = self.0.get() % NANOS_PER_CURRENCY_UNIT;
-                if nanos == 0 {
-                    return write!(f, "{whole}");
-                }
-                let fraction = format!("{nanos:09}");
-                write!(f, "{whole}.{}", fraction.trim_end_matches('0'))
-            }
+        let scale = self.1.scale();
+        let whole = self.0.get().checked_div(scale).unwrap_or_default();
+        let rest = self.0.get().checked_rem(scale).unwrap_or_default();
+        if rest == 0 {
+            return write!(f, "{whole}");
         }
+        let fraction = format!("{rest:0width$}", width = scale.ilog10() as usize);
+        write!(f, "{whole}.{}", fraction.trim_end_matches('0'))
     }
 }
 
@@ -157,6 +185,16 @@ mod tests {
         for (nanos, shown) in cases {
             assert_eq!(Display(Amount::new(nanos), USD).to_string(), shown);
         }
+    }
+
+    #[test]
+    fn each_unit_is_shown_in_its_own_measure() {
+        let cases = [(Unit::Tokens, "1500"), (Unit::Requests, "1500"), (Unit::ComputeSeconds, "1.5")];
+        for (unit, shown) in cases {
+            assert_eq!(Display(Amount::new(1_500), unit).to_string(), shown);
+        }
+        assert_eq!(Display(Amount::new(7), Unit::ComputeSeconds).to_string(), "0.007");
+        assert_eq!(Amount::new(1_500).to_telemetry(Unit::ComputeSeconds), 1.5);
     }
 
     #[test]

@@ -18,6 +18,12 @@ pub const MAX_KEY_BYTES: usize = 512;
 /// The most keys that one record holds, whatever the capacity.
 pub const MAX_KEYS: usize = 255;
 
+/// The most keys that an owner can hold: every record full. From three quarters of it on, keys spread unevenly enough
+/// that some record is full before the others are.
+pub const MAX_CAPACITY: u32 = 261_120;
+
+const _: () = assert!(MAX_CAPACITY as usize == BUCKETS as usize * MAX_KEYS);
+
 /// One record of an owner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Bucket {

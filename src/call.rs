@@ -76,6 +76,40 @@ impl Operation {
     }
 }
 
+/// The class of service that a call is asked for or was given; each has prices of its own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ServiceTier {
+    /// The ordinary one.
+    #[default]
+    Standard,
+    /// Cheaper, within a day.
+    Batch,
+    /// Cheaper, slower, when there is room.
+    Flex,
+    /// Dearer, faster.
+    Priority,
+}
+
+impl ServiceTier {
+    /// Every tier.
+    pub const ALL: [Self; 4] = [Self::Standard, Self::Batch, Self::Flex, Self::Priority];
+
+    /// The tier's name, as configurations spell it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Standard => "standard",
+            Self::Batch => "batch",
+            Self::Flex => "flex",
+            Self::Priority => "priority",
+        }
+    }
+
+    /// The tier that a provider names; any other name is the ordinary one under another word (`default`, `auto` …).
+    pub fn of(name: &str) -> Self {
+        Self::ALL.into_iter().find(|tier| tier.as_str() == name).unwrap_or_default()
+    }
+}
+
 /// How large the input is, in what can be seen without a tokenizer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct InputSize {
@@ -89,6 +123,15 @@ pub struct InputSize {
     pub audio_parts: u64,
 }
 
+/// A budget of reasoning tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reasoning {
+    /// The most that the model may think.
+    pub tokens: u64,
+    /// Whether the output cap covers them: most providers' does.
+    pub is_in_cap: bool,
+}
+
 /// The facts of one request body and its path.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RequestFacts {
@@ -98,12 +141,14 @@ pub struct RequestFacts {
     pub stream: bool,
     /// The request's own cap on output tokens, per choice.
     pub max_output_tokens: Option<u64>,
-    /// What of the output is set aside for thinking (`thinking.budget_tokens`), where a cap has to be above it.
-    pub thinking_budget: Option<u64>,
     /// Answers asked for (`n`, `candidateCount` …), absent where not stated.
     pub choices: Option<u64>,
     /// Answers generated to choose from (`best_of`), absent where not stated.
     pub best_of: Option<u64>,
+    /// The reasoning that is asked for, where it is stated as a figure.
+    pub reasoning: Option<Reasoning>,
+    /// The service tier that is asked for.
+    pub service_tier: Option<ServiceTier>,
     /// The input's size.
     pub input: InputSize,
     /// Whether the request asks for usage in its stream (`stream_options.include_usage`).

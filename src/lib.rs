@@ -38,6 +38,7 @@ pub mod catalogue;
 pub mod config;
 pub mod decision;
 pub mod gate;
+pub mod price;
 pub mod rate_limit;
 pub mod tool;
 pub mod transcript;

@@ -24,8 +24,14 @@ pub struct Usage {
     pub audio_output_tokens: Option<u64>,
     /// The part of the input that was images.
     pub image_input_tokens: Option<u64>,
+    /// The part of the output that was images.
+    pub image_output_tokens: Option<u64>,
     /// Searches, where they are what is billed (rerank).
     pub search_units: Option<u64>,
+    /// Images that were made.
+    pub images: Option<u64>,
+    /// Seconds of audio that were heard, where they are what is billed.
+    pub audio_seconds: Option<u64>,
     /// The total as the provider states it, or input plus output.
     pub total_tokens: Option<u64>,
 }

@@ -5,8 +5,10 @@
 use genops::amount::{Amount, Unit};
 use genops::awu::Attribute;
 use genops::budget::{Enforcement, Key, OnExpiry};
+use genops::call::ServiceTier;
 use genops::catalogue::{Api, Provider};
 use genops::config::{FailMode, OnMissing, Source, parse};
+use genops::price::Charge;
 use genops::rate_limit::Algorithm;
 use genops::upstream::{Authority, IncludeUsage};
 use genops::window::Period;
@@ -57,7 +59,9 @@ fn a_complete_configuration_is_read_as_it_is_written() {
     assert_eq!(money.limit, Amount::new(12_500_000_000));
     assert_eq!(money.window.period, Period::Month { starts_on_day: 15 });
     assert_eq!(money.window.utc_offset_minutes, -60);
-    assert_eq!(config.prices[0].cache_write, Amount::new(3_125_000_000));
+    let tariff = config.prices.tariff("openai", Some("gpt-4o-mini"));
+    let rate = tariff.first().and_then(|price| price.rate(Charge::CacheWrite, ServiceTier::Standard, 0));
+    assert_eq!(rate, Some(Amount::new(3_125_000_000)), "the operator's price before the catalogue's");
     assert_eq!(config.failure.unrecognised, FailMode::Refuse);
     assert_eq!(config.telemetry.otlp.unwrap().authority, "collector");
     let upstream = &config.upstreams[0];
@@ -102,12 +106,12 @@ fn each_problem_names_its_path_the_value_and_what_is_allowed() {
             ],
         ),
         (
-            r#"{"budgets": [{"name": "b", "unit": "USD", "limit": 1, "window": "day"}]}"#.into(),
-            vec![r#"budgets[0].unit: no price is in USD; add prices with "currency": "USD""#],
+            r#"{"budgets": [{"name": "b", "unit": "EUR", "limit": 1, "window": "day"}]}"#.into(),
+            vec![r#"budgets[0].unit: no price is in EUR; add prices with "currency": "EUR""#],
         ),
         (
             r#"{"budgets": [{"name": "b", "unit": "usd", "limit": 1, "window": "day"}]}"#.into(),
-            vec![r#"budgets[0].unit: expected "tokens" or an ISO 4217 code such as "USD", got "usd""#],
+            vec![r#"budgets[0].unit: expected "tokens", "requests", "compute_seconds", an ISO 4217 code such as "USD", or {"tokens": {…weights}}, got "usd""#],
         ),
         (budget(r#", "per": ["team", "team"]"#), vec!["budgets[0].per[1]: is in the list already"]),
         (

@@ -79,8 +79,8 @@ fn every_mistake_is_said_with_its_path() {
         ),
         (json!({"keys": vec![key(json!({})); 17]}), "approvals.keys: expected at most 16 keys, got 17"),
         (
-            json!({"gates": [gate(json!({"unit": "USD"}))]}),
-            "approvals.gates[0].unit: no price is in USD; add prices with \"currency\": \"USD\"",
+            json!({"gates": [gate(json!({"unit": "EUR"}))]}),
+            "approvals.gates[0].unit: no price is in EUR; add prices with \"currency\": \"EUR\"",
         ),
         (
             json!({"gates": [gate(json!({"above": -1}))]}),

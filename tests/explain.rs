@@ -5,7 +5,7 @@
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-const CONFIG: &str = r#"{"policies": [{"name": "approved", "models": {"allow": "gpt-4o*"}}],
+const CONFIG: &str = r#"{"catalogue": "none", "policies": [{"name": "approved", "models": {"allow": "gpt-4o*"}}],
     "upstreams": [{"match": {"cluster": "llm"}, "region": "eu-west-1"}]}"#;
 
 /// A file that is gone when the test is over.

@@ -184,7 +184,8 @@ fn asked(config: &Config, budget: &Budget, call: &Call, cap: u64) -> Amount {
     let input = (call.text as u64).div_ceil(4) + 3;
     let usage =
         Usage { input_tokens: Some(input), output_tokens: Some(cap * call.choices()), ..Usage::default() };
-    cost::in_unit(&usage, budget.unit, &config.prices, Some("m")).unwrap()
+    let consumption = cost::Consumption { usage, ..cost::Consumption::default() };
+    consumption.amount(budget.unit, &config.prices.tariff("openai", Some("m"))).unwrap()
 }
 
 fn cap_in(body: &[u8]) -> u64 {

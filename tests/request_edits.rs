@@ -280,6 +280,6 @@ fn a_thinking_budget_is_read_where_a_cap_has_to_be_above_it() {
     ] {
         let endpoint = recognise("POST", authority, path).unwrap();
         let facts = endpoint.read_request(None, body.as_bytes()).unwrap();
-        assert_eq!(facts.thinking_budget, Some(2048), "{path}");
+        assert_eq!(facts.reasoning.map(|reasoning| reasoning.tokens), Some(2048), "{path}");
     }
 }

@@ -5,6 +5,8 @@
 use std::io::Write;
 use std::process::{Command, Stdio};
 
+use genops::price::Catalogue;
+
 /// Runs `genops validate` with arguments and an input; gives exit code, output, errors.
 fn validate(arguments: &[&str], input: &[u8]) -> (i32, String, String) {
     let mut child = Command::new(env!("CARGO_BIN_EXE_genops"))
@@ -28,7 +30,11 @@ fn a_valid_file_says_what_was_understood() {
     let (code, output, errors) = validate(&[path], b"");
     assert_eq!((code, errors.as_str()), (0, ""));
     assert_eq!(output, format!("{path}: valid: budgets project-usd; 2 prices; events to OTLP\n"));
-    assert_eq!(validate(&["-"], b"{}").1, "standard input: valid: no budgets; 0 prices; no events\n");
+    let catalogue = format!("0 prices before the catalogue of {}", Catalogue::builtin().unwrap().as_of);
+    assert_eq!(
+        validate(&["-"], b"{}").1,
+        format!("standard input: valid: no budgets; {catalogue}; no events\n")
+    );
 }
 
 #[test]

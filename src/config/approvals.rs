@@ -6,19 +6,20 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
-use super::model::{ModelPattern, Price};
+use super::model::ModelPattern;
 use super::section::{Section, describe};
-use super::{budgets, settings};
+use super::{budgets, unit};
 use crate::awu::Attribute;
 use crate::budget::{self, Enforcement};
 use crate::gate::{Algorithm, Approvals, Criterion, Gate, Key};
+use crate::price::PriceList;
 
 const ALGORITHMS: [(&str, Algorithm); 2] = [("EdDSA", Algorithm::EdDsa), ("HS256", Algorithm::Hs256)];
 const MODES: [(&str, Enforcement); 3] =
     [("enforce", Enforcement::Enforce), ("warn", Enforcement::Warn), ("shadow", Enforcement::Shadow)];
 
 /// Reads the section; without it nothing needs an approval.
-pub(super) fn read(section: Option<Section<'_>>, prices: &[Price]) -> Approvals {
+pub(super) fn read(section: Option<Section<'_>>, prices: &PriceList) -> Approvals {
     let mut approvals = Approvals::default();
     let Some(section) = section else { return approvals };
     approvals.keys = keys(&section);
@@ -93,7 +94,7 @@ fn key(section: Section<'_>) -> Option<Key> {
     key
 }
 
-fn gates(section: &Section<'_>, prices: &[Price]) -> Vec<Gate> {
+fn gates(section: &Section<'_>, prices: &PriceList) -> Vec<Gate> {
     let mut gates: Vec<Gate> = Vec::new();
     for element in section.sections("gates") {
         let name_path = element.path_of("name");
@@ -106,13 +107,12 @@ fn gates(section: &Section<'_>, prices: &[Price]) -> Vec<Gate> {
     gates
 }
 
-fn gate(section: Section<'_>, prices: &[Price]) -> Option<Gate> {
+fn gate(section: Section<'_>, prices: &PriceList) -> Option<Gate> {
     let name = budgets::name(&section);
-    let unit = budgets::unit(&section, prices);
+    let unit = unit::tokens_or_money(&section, prices);
     section.require("above");
-    let above = unit.and_then(|unit| {
-        section.read("above", budgets::limit_rule(unit), |value| settings::limit(value, unit))
-    });
+    let above =
+        unit.and_then(|unit| section.read("above", unit::limit_rule(unit), |value| unit::limit(value, unit)));
     section.get("above");
     let matches = section.section("match").map(criteria).unwrap_or_default();
     let enforcement = section.one_of("mode", &MODES).unwrap_or_default();

@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::model::Price;
 use super::section::{Section, describe, whole_number};
-use super::settings::limit;
-use crate::amount::{Amount, Currency, Unit};
+use super::unit::{limit, limit_problem, limit_rule, unit};
+use crate::amount::{Amount, Unit};
 use crate::attribute_value;
 use crate::awu::Attribute;
+use crate::bucket;
 use crate::budget::{Budget, Debt, Enforcement, Key, OnExpiry, OnFull};
+use crate::price::PriceList;
 use crate::window::{Period, Weekday, Window};
 
 pub(super) const WEEKDAYS: [(&str, Weekday); 7] = [
@@ -39,7 +40,7 @@ struct Reservation {
 }
 
 /// Reads every budget; names must be unique, since they name the accounts.
-pub(super) fn read(root: &Section<'_>, prices: &[Price]) -> Vec<Arc<Budget>> {
+pub(super) fn read(root: &Section<'_>, prices: &PriceList) -> Vec<Arc<Budget>> {
     let reservation = reservation(root.section("reservation"));
     let mut budgets: Vec<Arc<Budget>> = Vec::new();
     for section in root.sections("budgets") {
@@ -69,7 +70,7 @@ fn reservation(section: Option<Section<'_>>) -> Reservation {
     reservation
 }
 
-fn budget(section: Section<'_>, reservation: &Reservation, prices: &[Price]) -> Option<Budget> {
+fn budget(section: Section<'_>, reservation: &Reservation, prices: &PriceList) -> Option<Budget> {
     let name = name(&section);
     let per = per(&section);
     let unit = unit(&section, prices);
@@ -85,7 +86,7 @@ fn budget(section: Section<'_>, reservation: &Reservation, prices: &[Price]) -> 
     let debt =
         section.one_of("debt", &[("carry", Debt::Carry), ("forgive", Debt::Forgive)]).unwrap_or_default();
     let alert_at = alert_at(&section);
-    let capacity = section.integer("capacity", 1, 1_000_000);
+    let capacity = section.integer("capacity", 1, u64::from(bucket::MAX_CAPACITY));
     let on_full = section.one_of("on_full", &FULLS).unwrap_or_default();
     section.finish();
     Some(Budget {
@@ -136,29 +137,6 @@ fn key(word: &str) -> Option<Key> {
     }
 }
 
-pub(super) fn unit(section: &Section<'_>, prices: &[Price]) -> Option<Unit> {
-    section.require("unit");
-    let unit = section.read("unit", "\"tokens\" or an ISO 4217 code such as \"USD\"", |value| {
-        let word = value.as_str()?;
-        if word == "tokens" { Some(Unit::Tokens) } else { Currency::parse(word).map(Unit::Money) }
-    })?;
-    if let Unit::Money(currency) = unit
-        && !prices.iter().any(|price| price.currency == currency)
-    {
-        let code = currency.as_str();
-        section.problem("unit", format!("no price is in {code}; add prices with \"currency\": \"{code}\""));
-    }
-    Some(unit)
-}
-
-pub(super) const fn limit_rule(unit: Unit) -> &'static str {
-    match unit {
-        Unit::Tokens => "a whole number of tokens, 0 or more",
-        Unit::Requests => "a whole number of requests, 0 or more",
-        Unit::Money(_) => "a figure of 0 or more with at most nine decimals",
-    }
-}
-
 pub(super) fn limits(section: &Section<'_>, per: &[Key], unit: Unit) -> BTreeMap<Box<str>, Amount> {
     let Some(object) = section.read("limits", "an object of key values and limits", Value::as_object) else {
         return BTreeMap::new();
@@ -171,10 +149,7 @@ pub(super) fn limits(section: &Section<'_>, per: &[Key], unit: Unit) -> BTreeMap
         let path = format!("{}.{key}", section.path_of("limits"));
         match limit(value, unit) {
             Some(limit) => _ = limits.insert(key.as_str().into(), limit),
-            None => {
-                let message = format!("expected {}, got {}", limit_rule(unit), describe(value));
-                section.problems().add(path, message);
-            }
+            None => section.problems().add(path, limit_problem(value, unit)),
         }
     }
     limits

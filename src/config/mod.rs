@@ -15,10 +15,12 @@ mod edits;
 mod model;
 mod policies;
 mod policy;
+mod prices;
 mod rate_limits;
 mod section;
 mod settings;
 mod structure;
+mod unit;
 mod upstreams;
 
 use std::fmt;
@@ -28,7 +30,7 @@ pub use attribution::{
 };
 pub use edits::{OnOutputCap, OutputCaps, Streams};
 pub use model::{
-    Config, Estimation, FailMode, Failure, ModelLimit, ModelPattern, Otlp, Price, Telemetry, best_match,
+    Config, Estimation, FailMode, Failure, ModelLimit, ModelPattern, Otlp, Telemetry, best_match,
 };
 pub use policy::{Ceilings, Condition, ContentRule, Hours, Lists, Policies, Policy, Regions, ToolLists};
 pub use rate_limits::ConcurrencyLimit;

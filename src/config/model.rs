@@ -8,9 +8,9 @@ use super::attribution::Attributing;
 use super::edits::{OutputCaps, Streams};
 use super::policy::Policies;
 use super::rate_limits::ConcurrencyLimit;
-use crate::amount::{Amount, Currency};
 use crate::budget::Budget;
 use crate::gate::Approvals;
+use crate::price::PriceList;
 use crate::rate_limit::RateLimit;
 use crate::upstream::{IncludeUsage, Upstream};
 
@@ -21,8 +21,8 @@ pub struct Config {
     pub attribution: Attributing,
     /// Whether the provider is told what was resolved.
     pub forward_attribution: bool,
-    /// Price list; the first exact match wins, then the longest prefix.
-    pub prices: Vec<Price>,
+    /// What models cost.
+    pub prices: PriceList,
     /// The budgets every call is reserved against.
     pub budgets: Vec<Arc<Budget>>,
     /// The rates every call is held to.
@@ -59,23 +59,6 @@ impl Config {
             || self.upstreams.iter().any(asks)
             || self.output_caps.any_is_edited()
     }
-}
-
-/// What a model costs. Figures are nano-units of the currency per million tokens.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Price {
-    /// Which models.
-    pub model: ModelPattern,
-    /// The currency.
-    pub currency: Currency,
-    /// Input tokens that no other figure covers.
-    pub input: Amount,
-    /// Output tokens, reasoning included.
-    pub output: Amount,
-    /// Input tokens read from a cache.
-    pub cached_input: Amount,
-    /// Input tokens written to a cache.
-    pub cache_write: Amount,
 }
 
 /// A model name, or the beginning of one (`gpt-4o*`).
@@ -133,8 +116,13 @@ pub struct Estimation {
     pub tokens_per_image: u64,
     /// Tokens assumed per audio part.
     pub tokens_per_audio_part: u64,
-    /// Output tokens assumed when the request states no cap and no model rule applies.
-    pub default_output_tokens: u64,
+    /// Output tokens assumed when the request states no cap and no model rule applies; absent when the catalogue is to
+    /// be asked.
+    pub default_output_tokens: Option<u64>,
+    /// Seconds of audio assumed where seconds are what is billed.
+    pub audio_seconds: u64,
+    /// Milliseconds that a call is assumed to take.
+    pub compute_ms: u64,
     /// The most output tokens a model can produce; caps the request's own figure.
     pub models: Vec<ModelLimit>,
 }
@@ -155,7 +143,7 @@ pub struct Failure {
     pub unreadable_request: FailMode,
     /// The ledger cannot answer.
     pub ledger_unavailable: FailMode,
-    /// A money budget, and no price for the model.
+    /// A money budget, and no price for the model, not even one that is assumed ([`PriceList::fallback`]).
     pub unpriced_model: FailMode,
     /// Traffic that is not recognised as an AI call.
     pub unrecognised: FailMode,

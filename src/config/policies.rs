@@ -4,11 +4,12 @@ use serde_json::Value;
 
 use super::policy::{Ceilings, Condition, ContentRule, Hours, Lists, Policies, Policy, Regions, ToolLists};
 use super::section::{Section, describe, whole_number};
-use super::{Price, budgets, settings};
+use super::{budgets, prices};
 use crate::amount::{Amount, Currency};
 use crate::awu::Attribute;
 use crate::budget::Enforcement;
 use crate::glob::Glob;
+use crate::price::PriceList;
 use crate::text::{TextSet, Wanted};
 use crate::transcript::Roles;
 use crate::window::Weekday;
@@ -20,7 +21,7 @@ const LONGEST_TEXT: usize = 1_024;
 const MOST: u64 = 1_000_000_000_000;
 
 /// Reads every policy; names must be unique, since reasons are told by them.
-pub(super) fn read(root: &Section<'_>, prices: &[Price]) -> Policies {
+pub(super) fn read(root: &Section<'_>, prices: &PriceList) -> Policies {
     let mut policies = Policies::default();
     let mut sources = Vec::new();
     for section in root.sections("policies") {
@@ -57,7 +58,7 @@ impl Source<'_> {
     }
 }
 
-fn policy<'a>(section: Section<'a>, prices: &[Price], sources: &mut Vec<Source<'a>>) -> Option<Policy> {
+fn policy<'a>(section: Section<'a>, prices: &PriceList, sources: &mut Vec<Source<'a>>) -> Option<Policy> {
     let name = budgets::name(&section);
     let modes =
         [("enforce", Enforcement::Enforce), ("warn", Enforcement::Warn), ("shadow", Enforcement::Shadow)];
@@ -215,7 +216,7 @@ fn compile(section: &Section<'_>, source: &Source<'_>) -> Option<TextSet> {
     }
 }
 
-fn ceilings(section: Section<'_>, prices: &[Price]) -> Ceilings {
+fn ceilings(section: Section<'_>, prices: &PriceList) -> Ceilings {
     let keys = [
         "max_input_tokens",
         "max_output_tokens",
@@ -239,16 +240,16 @@ fn ceilings(section: Section<'_>, prices: &[Price]) -> Ceilings {
     ceilings
 }
 
-fn cost(section: Section<'_>, prices: &[Price]) -> Option<(Amount, Currency)> {
+fn cost(section: Section<'_>, prices: &PriceList) -> Option<(Amount, Currency)> {
     section.require("amount");
     let expected = "a figure of 0 or more with at most nine decimals";
-    let amount = section.read("amount", expected, settings::money);
+    let amount = section.read("amount", expected, prices::money);
     section.require("currency");
     let currency = section.read("currency", "an ISO 4217 code such as \"USD\"", |value| {
         value.as_str().and_then(Currency::parse)
     });
     if let Some(currency) = currency
-        && !prices.iter().any(|price| price.currency == currency)
+        && !prices.has_currency(currency)
     {
         let code = currency.as_str();
         let message = format!("no price is in {code}; add prices with \"currency\": \"{code}\"");

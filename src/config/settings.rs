@@ -1,15 +1,18 @@
-//! Everything but attribution and budgets: prices, estimation, fail modes, telemetry.
+//! Everything but attribution, budgets and prices: estimation, fail modes, telemetry.
 //!
 //! Each function reads one section, resolves its defaults and reports its problems; none stops at the first.
 
-use super::model::{Config, Estimation, FailMode, Failure, ModelLimit, ModelPattern, Otlp, Price, Telemetry};
+use std::sync::Arc;
+
+use super::model::{Config, Estimation, FailMode, Failure, ModelLimit, ModelPattern, Otlp, Telemetry};
 use super::section::Section;
-use super::{OutputCaps, approvals, attribution, budgets, edits, policies, rate_limits, section, upstreams};
-use crate::amount::{Amount, Currency};
+use super::{OutputCaps, approvals, attribution, budgets, edits, policies, prices, rate_limits, upstreams};
+use crate::price::Price;
 
 /// Reads the whole configuration.
 pub(super) fn read(root: Section<'_>) -> Config {
-    let prices: Vec<Price> = root.sections("prices").into_iter().filter_map(price).collect();
+    let (failure, fallback) = failure(root.section("failure"));
+    let prices = prices::read(&root, fallback);
     let (estimation, output_caps) = estimation(root.section("estimation"));
     let config = Config {
         attribution: attribution::read(&root),
@@ -24,7 +27,7 @@ pub(super) fn read(root: Section<'_>) -> Config {
         approvals: approvals::read(root.section("approvals"), &prices),
         policies: policies::read(&root, &prices),
         max_request_bytes: max_request_bytes(&root),
-        failure: failure(root.section("failure")),
+        failure,
         telemetry: telemetry(root.section("telemetry")),
         upstreams: upstreams::read(&root),
         prices,
@@ -39,41 +42,11 @@ fn max_request_bytes(root: &Section<'_>) -> usize {
     usize::try_from(bytes).unwrap_or(usize::MAX)
 }
 
-fn price(section: Section<'_>) -> Option<Price> {
-    let model = model_pattern(&section);
-    section.require("currency");
-    let currency = section.read("currency", "an ISO 4217 code such as \"USD\"", |value| {
-        value.as_str().and_then(Currency::parse)
-    });
-    section.require("input_per_million");
-    section.require("output_per_million");
-    let figure = |key| section.read(key, "a price per million tokens, 0 or more", money);
-    let input = figure("input_per_million");
-    let output = figure("output_per_million");
-    let cached = figure("cached_input_per_million");
-    let cache_write = figure("cache_write_per_million");
-    section.finish();
-    let input = input?;
-    Some(Price {
-        model: model?,
-        currency: currency?,
-        input,
-        output: output?,
-        cached_input: cached.unwrap_or(input),
-        cache_write: cache_write.unwrap_or(input),
-    })
-}
-
-fn model_pattern(section: &Section<'_>) -> Option<ModelPattern> {
+pub(super) fn model_pattern(section: &Section<'_>) -> Option<ModelPattern> {
     section.require("model");
     section.read("model", "a model name, with \"*\" at the end at most", |value| {
         value.as_str().and_then(ModelPattern::parse)
     })
-}
-
-/// A decimal figure in whole currency units as nano-units, exactly; at most nine decimals.
-pub(super) fn money(value: &serde_json::Value) -> Option<Amount> {
-    Amount::parse_decimal(&value.as_number()?.to_string())
 }
 
 fn estimation(section: Option<Section<'_>>) -> (Estimation, OutputCaps) {
@@ -82,7 +55,9 @@ fn estimation(section: Option<Section<'_>>) -> (Estimation, OutputCaps) {
         overhead_tokens: 16,
         tokens_per_image: 1_600,
         tokens_per_audio_part: 4_000,
-        default_output_tokens: 4_096,
+        default_output_tokens: None,
+        audio_seconds: 60,
+        compute_ms: 30_000,
         models: Vec::new(),
     };
     let Some(section) = section else { return (estimation, OutputCaps::default()) };
@@ -95,7 +70,9 @@ fn estimation(section: Option<Section<'_>>) -> (Estimation, OutputCaps) {
     set(&mut estimation.overhead_tokens, "overhead_tokens", 0, MOST);
     set(&mut estimation.tokens_per_image, "tokens_per_image", 0, MOST);
     set(&mut estimation.tokens_per_audio_part, "tokens_per_audio_part", 0, MOST);
-    set(&mut estimation.default_output_tokens, "default_output_tokens", 1, MOST);
+    set(&mut estimation.audio_seconds, "audio_seconds", 1, 86_400);
+    set(&mut estimation.compute_ms, "compute_ms", 1, 86_400_000);
+    estimation.default_output_tokens = section.integer("default_output_tokens", 1, MOST);
     let ratio = section.read("bytes_per_token", "a number from 0.1 to 16", |value| {
         value.as_f64().filter(|ratio| (0.1..=16.0).contains(ratio))
     });
@@ -120,14 +97,15 @@ fn model_limit(section: Section<'_>, caps: &mut OutputCaps) -> Option<ModelLimit
     Some(ModelLimit { model: model?, max_output_tokens: max_output_tokens? })
 }
 
-fn failure(section: Option<Section<'_>>) -> Failure {
+/// The fail modes, and what an unpriced model is assumed to cost.
+fn failure(section: Option<Section<'_>>) -> (Failure, Option<Arc<Price>>) {
     let mut failure = Failure {
         unreadable_request: FailMode::Refuse,
         ledger_unavailable: FailMode::Refuse,
         unpriced_model: FailMode::Refuse,
         unrecognised: FailMode::Pass,
     };
-    let Some(section) = section else { return failure };
+    let Some(section) = section else { return (failure, None) };
     let set = |target: &mut FailMode, key| {
         if let Some(mode) = section.one_of(key, &[("refuse", FailMode::Refuse), ("pass", FailMode::Pass)]) {
             *target = mode;
@@ -135,10 +113,16 @@ fn failure(section: Option<Section<'_>>) -> Failure {
     };
     set(&mut failure.unreadable_request, "unreadable_request");
     set(&mut failure.ledger_unavailable, "ledger_unavailable");
-    set(&mut failure.unpriced_model, "unpriced_model");
     set(&mut failure.unrecognised, "unrecognised");
+    let assumes = section.get("unpriced_model").is_some_and(serde_json::Value::is_object);
+    let fallback = if assumes {
+        section.section("unpriced_model").and_then(prices::assumed)
+    } else {
+        set(&mut failure.unpriced_model, "unpriced_model");
+        None
+    };
     section.finish();
-    failure
+    (failure, fallback)
 }
 
 fn telemetry(section: Option<Section<'_>>) -> Telemetry {
@@ -172,14 +156,4 @@ fn otlp(section: Section<'_>) -> Option<Otlp> {
         timeout_ms,
         max_queue_bytes: usize::try_from(max_queue_bytes).unwrap_or(usize::MAX),
     })
-}
-
-/// A limit in `unit`'s own measure: whole tokens, or a decimal figure of the currency.
-pub(super) fn limit(value: &serde_json::Value, unit: crate::amount::Unit) -> Option<Amount> {
-    match unit {
-        crate::amount::Unit::Tokens | crate::amount::Unit::Requests => {
-            section::whole_number(value).map(Amount::new)
-        }
-        crate::amount::Unit::Money(_) => money(value),
-    }
 }

@@ -25,7 +25,7 @@ fn upstream(section: Section<'_>) -> Upstream {
 }
 
 /// The names are too many for a message, so that only a near one is told.
-fn provider(section: &Section<'_>) -> Option<Provider> {
+pub(super) fn provider(section: &Section<'_>) -> Option<Provider> {
     let name = section.get("provider")?;
     let known = |provider: &Provider| *provider != Provider::Unknown;
     let found = name.as_str().and_then(Provider::parse).filter(known);

@@ -3,10 +3,11 @@
 //! The estimate is an upper bound by design; it sees sizes, never content. All arithmetic is on integers and rounds up,
 //! once, at the end. Knows prices and estimation settings; knows no provider and no ledger.
 
+mod consumption;
 mod estimate;
 mod fit;
 mod price;
 
+pub use consumption::{Consumption, Unpriced};
 pub use estimate::{choices, estimate, output_cap, tokens_of_text};
 pub use fit::largest_fitting;
-pub use price::{Unpriced, amount, in_unit, price_of};

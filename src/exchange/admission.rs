@@ -11,7 +11,7 @@ use super::approval;
 use super::body_edit::{self, Forwarded};
 use super::contradiction;
 use super::effects::Effects;
-use super::execution::{Answer, Execution, Governing};
+use super::execution::{Answer, Execution, Governing, Sent};
 use super::expiry;
 use super::findings::Findings;
 use super::ground::Ground;
@@ -23,18 +23,19 @@ use super::refusal;
 use super::request::Call;
 use super::reservation;
 use super::slots;
+use crate::amount::{Amount, Unit};
 use crate::approval::Use;
 use crate::budget::{Budget, Key};
 use crate::call::RequestFacts;
 use crate::config::Config;
-use crate::cost;
+use crate::cost::{self, Consumption, Unpriced};
 use crate::ledger::{Entry, Notices};
 use crate::ports::Ports;
+use crate::price::Tariff;
 use crate::semconv::event as event_name;
 use crate::telemetry::event;
 use crate::telemetry::metric::Metric;
 use crate::timestamp::Timestamp;
-use crate::usage::Usage;
 
 /// One call on its way through the stages.
 pub(super) struct Admission<'a> {
@@ -44,7 +45,9 @@ pub(super) struct Admission<'a> {
     /// The request's body.
     pub(super) body: &'a [u8],
     /// What the call may consume.
-    pub(super) estimate: Usage,
+    pub(super) estimate: Consumption,
+    /// What its model costs.
+    pub(super) tariff: Tariff,
     /// What becomes of its output cap.
     pub(super) cap: OutputCap,
     pub(super) now: Timestamp,
@@ -71,6 +74,14 @@ impl Admission<'_> {
             Key::Model => self.facts.model.as_deref(),
             Key::Provider => self.call.endpoint.provider.name(),
         }
+    }
+
+    /// What the call may consume, in the unit of a budget or a limit.
+    ///
+    /// # Errors
+    /// The unit is money, and the model has no price in it.
+    pub(super) fn amount(&self, unit: Unit) -> Result<Amount, Unpriced> {
+        self.estimate.amount(unit, &self.tariff)
     }
 
     /// Keeps what the ledger told of a budget, to report it.
@@ -111,13 +122,16 @@ pub(super) fn admit(
     body: &[u8],
     ports: &dyn Ports,
 ) -> (State, Effects) {
+    let tariff = config.prices.tariff(call.endpoint.provider.slug(), facts.model.as_deref());
+    let (operation, longest) = (call.endpoint.operation, tariff.max_output_tokens);
     let mut admission = Admission {
         config,
         call: &call,
         facts: &facts,
         body,
-        cap: OutputCap::plan(config, &call.endpoint, &facts, body, call.editable),
-        estimate: cost::estimate(&facts, call.endpoint.operation, &config.estimation),
+        cap: OutputCap::plan(config, &call.endpoint, &facts, longest, body, call.editable),
+        estimate: cost::estimate(&facts, operation, &config.estimation, longest),
+        tariff,
         now: ports.now(),
         ports,
         findings: Findings::default(),
@@ -139,8 +153,9 @@ pub(super) fn admit(
             tell(&admission, &entries, &mut effects);
             body_edit::tell_kept(kept, &call, &mut effects);
             let forwarded = body_edit::forward(&admission, &mut effects);
-            let Admission { estimate, findings, held, approval, answer_headers, .. } = admission;
-            let mut execution = execute(call, facts, estimate, &findings, entries, forwarded, &mut effects);
+            let Admission { estimate, tariff, findings, now, held, approval, answer_headers, .. } = admission;
+            let sent = Sent { at: now, estimate, tariff, model: facts.model };
+            let mut execution = execute(call, sent, &findings, entries, forwarded, &mut effects);
             execution.held = held;
             execution.approval = approval;
             execution.answer_headers = answer_headers;
@@ -190,8 +205,7 @@ fn governing(entries: &[Entry]) -> Option<Governing> {
 
 fn execute(
     call: Call,
-    facts: RequestFacts,
-    estimate: Usage,
+    sent: Sent,
     findings: &Findings,
     entries: Vec<Entry>,
     forwarded: Forwarded,
@@ -204,8 +218,8 @@ fn execute(
         has_span,
         decision: findings.decision(),
         endpoint,
-        model: facts.model,
-        estimate,
+        service_tier: sent.estimate.service_tier,
+        sent,
         governing: governing(&entries),
         reservations: entries.into_iter().map(|entry| entry.reservation).collect(),
         held: Held::default(),
@@ -214,6 +228,7 @@ fn execute(
         answer: Answer::Awaited,
         forwarded,
         hides: None,
+        has_ended: false,
         published: None,
     }
 }

@@ -141,11 +141,13 @@ fn models(facts: &RequestFacts) -> Vec<&str> {
 fn estimated(admission: &Admission<'_>, gate: &Gate, models: &[&str]) -> Result<Amount, cost::Unpriced> {
     let config = admission.config;
     let model = admission.facts.model.as_deref();
-    let mut most = cost::in_unit(&admission.estimate, gate.unit, &config.prices, model)?;
+    let (operation, provider) = (admission.call.endpoint.operation, admission.call.endpoint.provider.slug());
+    let mut most = admission.amount(gate.unit)?;
     for fallback in models.iter().skip(usize::from(model.is_some())) {
         let facts = RequestFacts { model: Some((*fallback).to_owned()), ..admission.facts.clone() };
-        let usage = cost::estimate(&facts, admission.call.endpoint.operation, &config.estimation);
-        most = most.max(cost::in_unit(&usage, gate.unit, &config.prices, Some(fallback))?);
+        let tariff = config.prices.tariff(provider, Some(fallback));
+        let estimate = cost::estimate(&facts, operation, &config.estimation, tariff.max_output_tokens);
+        most = most.max(estimate.amount(gate.unit, &tariff)?);
     }
     Ok(most)
 }

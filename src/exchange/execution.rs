@@ -13,14 +13,17 @@ use crate::amount::{Amount, Display, Unit};
 use crate::approval::Use;
 use crate::awu::Awu;
 use crate::budget::Budget;
+use crate::call::ServiceTier;
 use crate::config::Config;
-use crate::cost;
+use crate::cost::{self, Consumption};
 use crate::decision::Decision;
 use crate::headers::Headers;
 use crate::ledger::{Balance, Entry, Reservation};
 use crate::ports::Ports;
+use crate::price::Tariff;
 use crate::provider::{Endpoint, UsageReader};
 use crate::telemetry::{Attribute, event};
+use crate::timestamp::Timestamp;
 use crate::usage::{Completeness, Usage};
 
 /// An AWU on its way: reserved, let through, not settled.
@@ -31,8 +34,9 @@ pub(super) struct Execution {
     pub(super) has_span: bool,
     pub(super) decision: Decision,
     pub(super) endpoint: Endpoint,
-    pub(super) model: Option<String>,
-    pub(super) estimate: Usage,
+    pub(super) sent: Sent,
+    /// The service tier that is billed: as asked for, until the answer states one.
+    pub(super) service_tier: ServiceTier,
     pub(super) governing: Option<Governing>,
     pub(super) reservations: Vec<Reservation>,
     /// What ends with the call beside its reservations.
@@ -45,8 +49,19 @@ pub(super) struct Execution {
     pub(super) forwarded: Forwarded,
     /// Takes out of the answer what only the filter asked for.
     pub(super) hides: Option<Box<HiddenUsage>>,
+    /// Whether the answer's last byte was seen.
+    pub(super) has_ended: bool,
     /// What the span shows of consumption so far.
     pub(super) published: Option<Consumed>,
+}
+
+/// What was let go, when, and at which prices.
+#[derive(Debug)]
+pub(super) struct Sent {
+    pub(super) at: Timestamp,
+    pub(super) estimate: Consumption,
+    pub(super) tariff: Tariff,
+    pub(super) model: Option<String>,
 }
 
 /// How far the answer has come.
@@ -76,6 +91,11 @@ impl Governing {
 
     pub(super) fn unit(&self) -> Unit {
         self.budget.unit
+    }
+
+    /// What a call consumes in this unit depends on when it is asked.
+    pub(super) fn is_timed(&self) -> bool {
+        self.unit() == Unit::ComputeSeconds
     }
 
     /// What the budget had left after the reservation; negative when in debt.
@@ -134,6 +154,7 @@ impl Execution {
                     let effects = Effects { response_headers: edits, ..Effects::default() };
                     return (State::Executing(self), effects);
                 }
+                self.has_ended = true;
                 self.consumed(config, true)
             }
             Origin::NeverSent => Consumed::Nothing,
@@ -166,31 +187,35 @@ impl Execution {
         }
         let response_body = self.hides.as_mut().and_then(|hides| hides.pass(chunk, end_of_stream));
         if end_of_stream {
+            self.has_ended = true;
             let consumed = self.consumed(config, true);
             let (state, effects) = settlement::settle(config, *self, consumed, ports);
             return (state, Effects { response_body, ..effects });
         }
-        let effects = Effects { response_body, ..self.progress(config) };
+        let effects = Effects { response_body, ..self.progress(config, ports) };
         (State::Executing(self), effects)
     }
 
     /// Keeps the span at the best known, since an aborted stream leaves no later chance.
-    fn progress(&mut self, config: &Config) -> Effects {
+    fn progress(&mut self, config: &Config, ports: &dyn Ports) -> Effects {
         let mut effects = Effects::default();
         let Answer::Reading { reader, status } = &self.answer else { return effects };
         if !self.has_span {
             return effects;
         }
         let stated = reader.best_known();
+        self.service_tier = reader.service_tier().unwrap_or(self.service_tier);
         let known = if reader.is_complete() {
             // Many clients leave after the last event without waiting for the end: this may be the last chance.
             Some(Consumed::Used(stated, Completeness::Complete))
         } else {
-            best_known(&self.estimate, stated, *status, reader.output_text_bytes(), config)
+            best_known(&self.sent.estimate.usage, stated, *status, reader.output_text_bytes(), config)
                 .map(|usage| Consumed::Used(usage, Completeness::Incomplete))
         };
         if let Some(known) = known {
-            settlement::publish(&mut effects, config, self, known);
+            let is_timed = self.governing.as_ref().is_some_and(Governing::is_timed);
+            let now = if is_timed { ports.now() } else { self.sent.at };
+            settlement::publish(&mut effects, self, known, now);
         }
         effects
     }
@@ -215,6 +240,7 @@ impl Execution {
             Answer::Awaited | Answer::Lost => Consumed::Assumed,
             Answer::Reading { reader, status, .. } => {
                 let reading = reader.finish(ended_cleanly);
+                self.service_tier = reading.service_tier.unwrap_or(self.service_tier);
                 let completeness = reading.completeness();
                 if completeness == Completeness::Complete {
                     return Consumed::Used(reading.usage, completeness);
@@ -224,7 +250,7 @@ impl Execution {
                     return Consumed::Used(zero(), Completeness::Complete);
                 }
                 let text = reading.output_text_bytes;
-                best_known(&self.estimate, reading.usage, status, text, config)
+                best_known(&self.sent.estimate.usage, reading.usage, status, text, config)
                     .map_or(Consumed::Assumed, |usage| Consumed::Used(usage, completeness))
             }
         }
@@ -232,7 +258,7 @@ impl Execution {
 
     /// Provider and model, as telemetry shows them.
     pub(super) fn target(&self) -> impl Iterator<Item = Attribute> + use<> {
-        event::target(self.endpoint.provider.name(), self.model.as_deref())
+        event::target(self.endpoint.provider.name(), self.sent.model.as_deref())
     }
 
     /// The decision, as the caller sees it.
@@ -273,7 +299,8 @@ fn best_known(
     if status >= 400 {
         return (!stated.is_empty()).then_some(stated);
     }
-    if stated.is_empty() && text_bytes == 0 {
+    // Images or searches counted so far are no statement: only the whole answer has them all.
+    if stated.total().is_none() && text_bytes == 0 {
         return None;
     }
     // Where no text passed and none was stated, there may be no output at all: embeddings have none.

@@ -108,14 +108,16 @@ pub fn explain<'c>(config: &'c Config, described: Described<'_>, ports: &dyn Por
             return explanation;
         }
     };
-    explanation.estimate = cost::estimate(&facts, endpoint.operation, &config.estimation);
+    let longest = config.prices.tariff(endpoint.provider.slug(), facts.model.as_deref()).max_output_tokens;
+    let estimate = cost::estimate(&facts, endpoint.operation, &config.estimation, longest);
+    explanation.estimate = estimate.usage;
     explanation.tools = endpoint.offered_tools(content_type, body).unwrap_or_default();
     let inquiry = Inquiry {
         config,
         endpoint: &endpoint,
         attribution: &explanation.attribution.attribution,
         facts: &facts,
-        estimate: &explanation.estimate,
+        estimate: &estimate,
         content_type,
         body,
         route: policies::route(config, ports),

@@ -48,7 +48,7 @@ fn demands<'c>(admission: &Admission<'c>) -> Vec<Demand<'c>> {
         let key = limit.key(|key| admission.value(key))?;
         let amount = match limit.unit {
             Unit::Requests => Amount::new(1),
-            _ => Amount::new(admission.estimate.total().unwrap_or(0)),
+            _ => Amount::new(admission.estimate.usage.total().unwrap_or(0)),
         };
         Some(Demand { limit, key, amount })
     });

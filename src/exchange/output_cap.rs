@@ -12,7 +12,7 @@ use super::reservation::{Demand, Short};
 use crate::budget::Enforcement;
 use crate::call::RequestFacts;
 use crate::config::{Config, OnOutputCap};
-use crate::cost;
+use crate::cost::{self, Consumption};
 use crate::ledger;
 use crate::provider::{Endpoint, RefusalKind};
 use crate::semconv::ReasonCode;
@@ -43,6 +43,7 @@ impl OutputCap {
         config: &Config,
         endpoint: &Endpoint,
         facts: &RequestFacts,
+        longest: Option<u64>,
         body: &[u8],
         editable: Editable,
     ) -> Self {
@@ -58,10 +59,10 @@ impl OutputCap {
             _ => None,
         };
         // A cap that leaves nothing beside the thinking is refused by the providers that know such a budget.
-        let least = facts.thinking_budget.map_or(0, |thinking| thinking.saturating_add(1));
+        let least = facts.reasoning.filter(|it| it.is_in_cap).map_or(0, |it| it.tokens.saturating_add(1));
         Self {
             mode: if kept.is_some() { OnOutputCap::Keep } else { mode },
-            cap: cost::output_cap(facts, &config.estimation),
+            cap: cost::output_cap(facts, &config.estimation, longest),
             choices: cost::choices(facts),
             least: least.max(caps.fit_min_output_tokens),
             tries: 0,
@@ -123,13 +124,13 @@ pub(super) fn lower(admission: &mut Admission<'_>, demands: &[Demand<'_>], short
     cap.cap = most;
     cap.tries = cap.tries.saturating_add(1);
     cap.lowered_by = by;
-    admission.estimate.output_tokens = Some(most.saturating_mul(cap.choices));
+    admission.estimate.usage.output_tokens = Some(most.saturating_mul(cap.choices));
     true
 }
 
 /// What a budget is asked for if each choice is capped so.
 fn amount(admission: &Admission<'_>, demand: &Demand<'_>, cap: u64) -> Option<crate::amount::Amount> {
     let output_tokens = Some(cap.saturating_mul(admission.cap.choices));
-    let estimate = Usage { output_tokens, ..admission.estimate };
-    demand.amount_of(admission, &estimate)
+    let usage = Usage { output_tokens, ..admission.estimate.usage };
+    demand.amount_of(admission, &Consumption { usage, ..admission.estimate })
 }

@@ -9,12 +9,11 @@ use crate::amount::{Amount, Currency, Unit};
 use crate::awu::Attribution;
 use crate::call::RequestFacts;
 use crate::config::{Config, FailMode, Policy};
-use crate::cost;
+use crate::cost::Consumption;
 use crate::policy::{self, Evidence, Subject, Violation};
 use crate::ports::Ports;
 use crate::provider::{Endpoint, RefusalKind, Unreadable};
 use crate::timestamp::Timestamp;
-use crate::usage::Usage;
 
 /// The stage.
 pub(super) fn judge(admission: &mut Admission<'_>) -> Result<(), Ground> {
@@ -96,7 +95,7 @@ pub(super) struct Inquiry<'c, 'a> {
     pub(super) endpoint: &'a Endpoint,
     pub(super) attribution: &'a Attribution,
     pub(super) facts: &'a RequestFacts,
-    pub(super) estimate: &'a Usage,
+    pub(super) estimate: &'a Consumption,
     pub(super) content_type: Option<&'a str>,
     pub(super) body: &'a [u8],
     pub(super) route: Option<String>,
@@ -153,7 +152,7 @@ impl<'c> Inquiry<'c, '_> {
             operation: self.endpoint.operation.as_str(),
             route: self.route.as_deref(),
             region: self.endpoint.region.as_deref(),
-            estimate: self.estimate,
+            estimate: &self.estimate.usage,
             cost,
             refuses_unpriced: self.config.failure.unpriced_model == FailMode::Refuse,
             body_bytes: self.body.len() as u64,
@@ -166,7 +165,8 @@ impl<'c> Inquiry<'c, '_> {
     fn cost(&self, currency: Currency) -> Option<Amount> {
         let models = self.facts.model.iter().chain(&self.facts.fallback_models);
         let costs = models.map(|model| {
-            cost::in_unit(self.estimate, Unit::Money(currency), &self.config.prices, Some(model)).ok()
+            let tariff = self.config.prices.tariff(self.endpoint.provider.slug(), Some(model));
+            self.estimate.amount(Unit::Money(currency), &tariff).ok()
         });
         costs.reduce(|most, cost| Some(most?.max(cost?))).flatten()
     }

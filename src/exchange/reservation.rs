@@ -8,16 +8,15 @@ use super::execution::{Governing, remaining};
 use super::ground::Ground;
 use super::names;
 use super::output_cap;
-use crate::amount::{Amount, Display};
+use crate::amount::{Amount, Display, Unit};
 use crate::budget::{Budget, Enforcement};
 use crate::config::FailMode;
-use crate::cost;
+use crate::cost::{self, Consumption};
 use crate::ledger::{self, Balance, Cause, Claim, Entry, LedgerError, Reserved, Shortage};
 use crate::provider::RefusalKind;
 use crate::semconv::{ReasonCode, attribute};
 use crate::telemetry::{Attribute, Value};
 use crate::timestamp::Timestamp;
-use crate::usage::Usage;
 
 /// What one budget is asked for.
 pub(super) struct Demand<'c> {
@@ -28,9 +27,8 @@ pub(super) struct Demand<'c> {
 
 impl Demand<'_> {
     /// What it would be asked for if so much were consumed; `None` where that has no price.
-    pub(super) fn amount_of(&self, admission: &Admission<'_>, usage: &Usage) -> Option<Amount> {
-        let model = admission.facts.model.as_deref();
-        cost::in_unit(usage, self.budget.unit, &admission.config.prices, model).ok()
+    pub(super) fn amount_of(&self, admission: &Admission<'_>, consumption: &Consumption) -> Option<Amount> {
+        consumption.amount(self.budget.unit, &admission.tariff).ok()
     }
 }
 
@@ -48,9 +46,8 @@ pub(super) struct Short {
 /// The ground of the budget that refuses, or what a failing ledger means by configuration.
 pub(super) fn reserve(admission: &mut Admission<'_>) -> Result<Vec<Entry>, Ground> {
     let (mut demands, unpriced) = demands(admission);
-    let unpriced = unpriced.then(|| Ground::unpriced(admission.facts.model.as_deref()));
-    if let Some(ground) = unpriced {
-        let mode = enforcement(admission.config.failure.unpriced_model);
+    if let Some(mode) = unpriced {
+        let ground = Ground::unpriced(admission.facts.model.as_deref());
         admission.findings.meet(mode, ground)?;
     }
     let reserved = loop {
@@ -132,20 +129,39 @@ fn warning_failure(reserved: &Reserved, demands: &[Demand<'_>]) -> Option<Ledger
     reserved.failed.iter().find(|(claim, _)| warns(*claim)).map(|(_, error)| *error)
 }
 
-/// The amounts that apply to this call, and whether a money budget had to be left out for want of a price.
-fn demands<'c>(admission: &Admission<'c>) -> (Vec<Demand<'c>>, bool) {
+/// The amounts that apply to this call; and, where a price is missing or only assumed, what that is worth.
+fn demands<'c>(admission: &Admission<'c>) -> (Vec<Demand<'c>>, Option<Enforcement>) {
     let config = admission.config;
-    let model = admission.facts.model.as_deref();
-    let mut unpriced = false;
+    let mut unpriced = None;
     let mut demands = Vec::with_capacity(config.budgets.len());
     for budget in &config.budgets {
         let Some(key) = budget.key(|key| admission.value(key)) else { continue };
-        match cost::in_unit(&admission.estimate, budget.unit, &config.prices, model) {
-            Ok(amount) => demands.push(Demand { budget, key, amount }),
-            Err(cost::Unpriced) => unpriced = true,
-        }
+        let mode = match admission.amount(budget.unit) {
+            Ok(amount) => {
+                demands.push(Demand { budget, key, amount });
+                match budget.unit {
+                    Unit::Money(currency) if admission.tariff.is_assumed(currency) => Enforcement::Warn,
+                    _ => continue,
+                }
+            }
+            Err(cost::Unpriced) => enforcement(config.failure.unpriced_model),
+        };
+        // A budget that does not enforce refuses for no other reason either.
+        unpriced = severer(
+            unpriced,
+            if budget.enforcement == Enforcement::Enforce { mode } else { budget.enforcement },
+        );
     }
     (demands, unpriced)
+}
+
+/// The one that does more to the call.
+const fn severer(one: Option<Enforcement>, other: Enforcement) -> Option<Enforcement> {
+    match (one, other) {
+        (Some(Enforcement::Enforce), _) | (_, Enforcement::Enforce) => Some(Enforcement::Enforce),
+        (Some(Enforcement::Warn), _) | (_, Enforcement::Warn) => Some(Enforcement::Warn),
+        _ => Some(Enforcement::Shadow),
+    }
 }
 
 /// The reason code of a shortage (§5.2).

@@ -9,7 +9,7 @@ use super::expiry;
 use super::held::Held;
 use crate::amount::{Amount, Unit};
 use crate::config::Config;
-use crate::cost;
+use crate::cost::{self, Consumption};
 use crate::ledger::{self, Balance, Reservation, Settlement};
 use crate::ports::Ports;
 use crate::reconciliation::Reconciliation;
@@ -22,6 +22,10 @@ use crate::usage::{Completeness, Usage};
 
 /// What an AWU consumed, as far as it is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "one for each call, on the stack: a box would only cost an allocation"
+)]
 pub(super) enum Consumed {
     /// It was never executed (§7.2.1).
     Nothing,
@@ -56,11 +60,14 @@ pub(super) fn settle(
     let mut effects = Effects::default();
     let mut unsettled = Vec::new();
     approval::settle(execution.approval.take(), &consumed, ports, &mut effects);
-    let reserved_any = !execution.reservations.is_empty();
+    // Of all that was reserved; none where nothing was.
+    let mut overall = None;
     for reservation in std::mem::take(&mut execution.reservations) {
         let budget = reservation.budget().clone();
         let reserved = reservation.amount();
-        let actual = actual(config, &execution, budget.unit, reserved, &consumed);
+        let actual = actual(&execution, budget.unit, reserved, &consumed, now);
+        let (actual, certainty) =
+            actual.map_or((None, Completeness::Incomplete), |(it, how)| (Some(it), how));
         let settlement = resolve(config, reservation, actual, now, ports, &mut effects, &mut unsettled);
         let balance = settlement.as_ref().and_then(|settlement| settlement.balance);
         let governs =
@@ -68,10 +75,12 @@ pub(super) fn settle(
         if let (true, Some(governing), Some(balance)) = (governs, &mut execution.governing, balance) {
             governing.balance = balance;
         }
+        if overall != Some(Completeness::Incomplete) {
+            overall = Some(certainty);
+        }
         let Some(actual) = actual else { continue };
         // What the ledger did not take yet may still expire: that is no complete reconciliation.
-        let completeness =
-            if settlement.is_some() { completeness(&consumed) } else { Completeness::Incomplete };
+        let completeness = if settlement.is_some() { certainty } else { Completeness::Incomplete };
         let reconciliation = Reconciliation { unit: budget.unit, reserved, actual, completeness };
         if config.telemetry.otlp.is_some() {
             let attributes = reconciled(&reconciliation, &budget.name, balance);
@@ -80,12 +89,12 @@ pub(super) fn settle(
         }
     }
     if execution.has_span {
-        publish(&mut effects, config, &mut execution, consumed);
+        publish(&mut effects, &mut execution, consumed, now);
         let left = execution.governing.as_ref().map(|governing| Value::Double(governing.remaining()));
         effects.attributes.extend(left.map(|left| (attribute::BUDGET_REMAINING, left)));
     }
     emit_cost(&mut effects, config, &execution, &consumed, now);
-    count(&mut effects, &consumed, reserved_any);
+    count(&mut effects, &consumed, overall);
     execution.held.settle(&consumed, now, ports, &mut effects);
     let settling = Settling { reservations: unsettled, held: execution.held };
     let settled = settling.reservations.is_empty() && settling.held.is_empty();
@@ -142,22 +151,41 @@ fn resolve(
     }
 }
 
-/// What to post for a reservation of so much in `unit`; `None` voids it.
+/// What to post for a reservation of so much in `unit`, and how certain it is; `None` voids it.
 fn actual(
-    config: &Config,
     execution: &Execution,
     unit: Unit,
     reserved: Amount,
     consumed: &Consumed,
-) -> Option<Amount> {
-    match consumed {
-        Consumed::Nothing => None,
-        Consumed::Assumed => Some(reserved),
-        Consumed::Used(usage, _) => {
-            let amount = cost::in_unit(usage, unit, &config.prices, execution.model.as_deref());
-            // Priced when it was reserved, so a price is there; without one what was reserved stands.
-            Some(amount.unwrap_or(reserved))
+    now: Timestamp,
+) -> Option<(Amount, Completeness)> {
+    let usage = match consumed {
+        Consumed::Nothing => return None,
+        Consumed::Assumed => None,
+        Consumed::Used(usage, _) => Some(*usage),
+    };
+    // An answer that is billed by searches, images or seconds may state no tokens at all.
+    let states_tokens = usage.is_some_and(|usage| usage.total().is_some());
+    let consumption = Consumption {
+        usage: usage.unwrap_or_default(),
+        service_tier: execution.service_tier,
+        compute_ms: now.millis_since(execution.sent.at).max(1),
+    };
+    let certainty = match unit {
+        // It was executed: that is one request, whatever else is known.
+        Unit::Requests => Completeness::Complete,
+        Unit::ComputeSeconds if execution.has_ended => Completeness::Complete,
+        Unit::ComputeSeconds => Completeness::Incomplete,
+        Unit::Tokens | Unit::WeightedTokens(_) if states_tokens => completeness(consumed),
+        Unit::Money(_) if usage.is_some() => completeness(consumed),
+        Unit::Tokens | Unit::WeightedTokens(_) | Unit::Money(_) => {
+            return Some((reserved, Completeness::Incomplete));
         }
+    };
+    match consumption.amount(unit, &execution.sent.tariff) {
+        Ok(amount) => Some((amount, certainty)),
+        // It was priced when it was reserved; what the answer states instead has no price, so what was reserved stands.
+        Err(cost::Unpriced) => Some((reserved, Completeness::Incomplete)),
     }
 }
 
@@ -169,16 +197,15 @@ const fn completeness(consumed: &Consumed) -> Completeness {
 }
 
 /// Brings the span to what is known now; what it shows already is not set again.
-pub(super) fn publish(effects: &mut Effects, config: &Config, execution: &mut Execution, consumed: Consumed) {
+pub(super) fn publish(effects: &mut Effects, execution: &mut Execution, consumed: Consumed, now: Timestamp) {
     if execution.published.replace(consumed) == Some(consumed) {
         return;
     }
     if let Some(governing) = &execution.governing {
         let unit = governing.unit();
         let reserved = governing.amount;
-        let completeness = completeness(&consumed);
-        match actual(config, execution, unit, reserved, &consumed) {
-            Some(actual) => {
+        match actual(execution, unit, reserved, &consumed, now) {
+            Some((actual, completeness)) => {
                 effects.attributes.extend(said::outcome(&Reconciliation {
                     unit,
                     reserved,
@@ -195,7 +222,7 @@ pub(super) fn publish(effects: &mut Effects, config: &Config, execution: &mut Ex
     }
     if let Consumed::Used(usage, _) = &consumed {
         effects.attributes.extend(tokens(usage));
-        effects.attributes.extend(cost_attributes(config, execution, usage).into_iter().flatten());
+        effects.attributes.extend(cost_attributes(execution, usage).into_iter().flatten());
     }
 }
 
@@ -219,15 +246,16 @@ fn tokens(usage: &Usage) -> impl Iterator<Item = Attribute> + use<> {
 }
 
 /// The cost in the currency that the governing budget counts, else in the first that the model has a price in.
-fn cost_attributes(config: &Config, execution: &Execution, usage: &Usage) -> Option<[Attribute; 2]> {
-    let model = execution.model.as_deref()?;
+fn cost_attributes(execution: &Execution, usage: &Usage) -> Option<[Attribute; 2]> {
+    let tariff = &execution.sent.tariff;
     let counted = match execution.governing.as_ref().map(Governing::unit) {
-        Some(Unit::Money(currency)) => cost::price_of(&config.prices, model, Some(currency)),
-        Some(Unit::Tokens | Unit::Requests) | None => None,
+        Some(Unit::Money(currency)) => tariff.price(currency),
+        _ => None,
     };
-    let price = counted.or_else(|| cost::price_of(&config.prices, model, None))?;
-    let unit = Unit::Money(price.currency);
-    let total = cost::amount(usage, unit, Some(price)).ok()?;
+    let unit = Unit::Money(counted.or_else(|| tariff.first())?.currency);
+    let consumption =
+        Consumption { usage: *usage, service_tier: execution.service_tier, ..Consumption::default() };
+    let total = consumption.amount(unit, tariff).ok()?;
     Some([
         (attribute::COST_TOTAL, Value::Double(total.to_telemetry(unit))),
         (attribute::COST_CURRENCY, Value::text(unit.as_str())),
@@ -245,7 +273,7 @@ fn emit_cost(
         return;
     }
     let Consumed::Used(usage, _) = consumed else { return };
-    let Some(total) = cost_attributes(config, execution, usage) else { return };
+    let Some(total) = cost_attributes(execution, usage) else { return };
     let mut attributes: Vec<Attribute> = total.into_iter().chain(tokens(usage)).collect();
     attributes.extend(execution.target());
     effects.events.push(Event {
@@ -256,13 +284,13 @@ fn emit_cost(
     });
 }
 
-fn count(effects: &mut Effects, consumed: &Consumed, reserved_any: bool) {
-    match consumed {
+fn count(effects: &mut Effects, consumed: &Consumed, overall: Option<Completeness>) {
+    match (consumed, overall) {
         // Where nothing was reserved there is nothing to give back and nothing to compare (§3.3).
-        _ if !reserved_any => {}
-        Consumed::Nothing => effects.count(Metric::Voided),
-        Consumed::Assumed | Consumed::Used(..) => {
-            effects.count(Metric::Reconciliation(completeness(consumed)))
+        (_, None) => {}
+        (Consumed::Nothing, Some(_)) => effects.count(Metric::Voided),
+        (Consumed::Assumed | Consumed::Used(..), Some(completeness)) => {
+            effects.count(Metric::Reconciliation(completeness));
         }
     }
     if let Consumed::Used(usage, _) = consumed {

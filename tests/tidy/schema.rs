@@ -150,8 +150,9 @@ fn with_required(section: &Section, mut inner: Map<String, Value>) -> Map<String
 
 fn sample(section: &Section, name: &str) -> Value {
     match name {
-        "limit" | "above" | "amount" | "max" | "input_per_million" | "output_per_million"
-        | "max_output_tokens" => {
+        "tokens" => json!({"input": 1, "output": 1}),
+        "limit" | "above" | "amount" | "max" | "input" | "output" | "input_per_million"
+        | "output_per_million" | "max_output_tokens" => {
             json!(1)
         }
         "window" => json!("day"),

@@ -2,6 +2,7 @@
 
 mod explain;
 mod grant;
+mod prices;
 mod read;
 mod validate;
 
@@ -13,6 +14,8 @@ commands:
   explain CONFIG [REQUEST.json...]
                                 tell what policies make of described requests: 0 told, 1 not valid, 2 unreadable
   grant keygen|new|inspect       make keys, sign approvals of large calls, show what one is worth
+  prices import FILE|- [--models GLOB]... [--provider NAME]... [--format json|catalogue] [--as-of DAY]
+                                turn LiteLLM's public price list into `prices` of a configuration
   read FILE|- [--chunks SEED]   show what the filter reads of recorded exchanges, one JSON line each
   validate FILE|-               check a filter configuration: 0 valid, 1 not, 2 unreadable
 ";
@@ -30,6 +33,7 @@ fn main() -> ExitCode {
     };
     let result = match command.to_str() {
         Some("explain") => return explain::run(arguments),
+        Some("prices") => prices::run(arguments),
         Some("read") => read::run(arguments),
         Some("grant") => return grant::run(arguments),
         Some("validate") => return validate::run(arguments),

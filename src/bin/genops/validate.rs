@@ -72,5 +72,7 @@ fn summary(config: &Config) -> String {
     let budgets =
         if budgets.is_empty() { "no budgets".to_owned() } else { format!("budgets {}", budgets.join(", ")) };
     let events = if config.telemetry.otlp.is_some() { "events to OTLP" } else { "no events" };
-    format!("{budgets}; {} prices; {events}", config.prices.len())
+    let catalogue = config.prices.catalogue;
+    let catalogue = catalogue.map(|catalogue| format!(" before the catalogue of {}", catalogue.as_of));
+    format!("{budgets}; {} prices{}; {events}", config.prices.len(), catalogue.unwrap_or_default())
 }

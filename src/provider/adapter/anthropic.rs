@@ -4,7 +4,7 @@
 //! last statement counts. Iterations (compaction, advisors, fallbacks) are billed beside what the top level says: where
 //! there are any, their sum is what was consumed.
 
-use super::openai::ERROR;
+use super::openai::{ERROR, THINKING};
 use crate::provider::answer::field::{AnswerField as A, AnswerShape, Merge};
 use crate::provider::answer::figures::{Figure, Figures};
 use crate::provider::endpoint::Provider;
@@ -13,9 +13,6 @@ use crate::provider::json::{Node, leaf, measure, node};
 use crate::provider::request::field::{RequestField as R, RequestShape};
 use crate::usage::Usage;
 
-/// `max_tokens` has to be larger than this.
-pub(super) const THINKING: Node<R> = node("thinking", &[leaf("budget_tokens", R::ThinkingBudget)]);
-
 /// `messages`.
 pub(super) static MESSAGES: RequestShape = RequestShape {
     body_can_stream: true,
@@ -23,6 +20,7 @@ pub(super) static MESSAGES: RequestShape = RequestShape {
         leaf("model", R::Model),
         leaf("stream", R::Stream),
         leaf("max_tokens", R::Cap),
+        leaf("service_tier", R::ServiceTier),
         THINKING,
         measure("system", Content),
         measure("messages", Content),
@@ -46,6 +44,7 @@ pub(super) const USAGE: &[Node<A>] = &[
     leaf("output_tokens", A::Figure(Figure::Output)),
     leaf("cache_read_input_tokens", A::Figure(Figure::Cached)),
     leaf("cache_creation_input_tokens", A::Figure(Figure::CacheWrite)),
+    leaf("service_tier", A::ServiceTier),
     node(
         "cache_creation",
         &[

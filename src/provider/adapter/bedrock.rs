@@ -4,7 +4,7 @@
 //! family's own shape; where that states nothing, the metering headers do, or the metrics in the last frame of a stream.
 
 use super::anthropic;
-use super::openai::{self, ERROR};
+use super::openai::{self, ERROR, THINKING};
 use crate::provider::answer::field::{AnswerField as A, AnswerShape, Merge};
 use crate::provider::answer::figures::{Figure, Figures};
 use crate::provider::endpoint::Provider;
@@ -16,7 +16,8 @@ use crate::usage::Usage;
 /// `converse`.
 pub(super) static CONVERSE: RequestShape = RequestShape::new(&[
     node("inferenceConfig", &[leaf("maxTokens", R::Cap)]).announced(R::CapParent),
-    node("additionalModelRequestFields", &[anthropic::THINKING]),
+    node("serviceTier", &[leaf("type", R::ServiceTier)]),
+    node("additionalModelRequestFields", &[THINKING]),
     measure("messages", Content),
     measure("system", Content),
     measure("toolConfig", Schema),
@@ -30,10 +31,10 @@ pub(super) static INVOKE: RequestShape = RequestShape::new(&[
     leaf("max_tokens_to_sample", R::Cap),
     leaf("max_gen_len", R::Cap),
     leaf("maxTokens", R::Cap),
-    anthropic::THINKING,
     leaf("num_generations", R::Choices),
     leaf("numResults", R::Choices),
     leaf("n", R::Choices),
+    THINKING,
     node("textGenerationConfig", &[leaf("maxTokenCount", R::Cap)]),
     node("inferenceConfig", &[leaf("maxTokens", R::Cap), leaf("max_new_tokens", R::OlderCap)]),
     node("singleEmbeddingParams", &[measure("text", Content)]),
@@ -109,6 +110,7 @@ pub(super) static CONVERSE_ANSWER: AnswerShape = AnswerShape {
         "",
         &[
             node("usage", USAGE),
+            node("serviceTier", &[leaf("type", A::ServiceTier)]),
             node("delta", PART),
             node("output", &[node("message", &[node("content", PART)])]),
             ERROR,
@@ -144,6 +146,7 @@ pub(super) static INVOKE_ANSWER: AnswerShape = AnswerShape {
             node("contentBlockDelta", &[node("delta", PART)]),
             node("output", &[node("message", &[node("content", PART)])]),
             node("outputs", &[measure("text", Content)]),
+            leaf("images", A::Count(Figure::Images)),
             node("generations", &[measure("text", Content)]),
             node("choices", openai::CHOICE),
             ERROR,
@@ -170,6 +173,7 @@ fn normalise(figures: &Figures, _provider: Provider) -> Usage {
         cached_input_tokens: cached,
         cache_write_tokens: cache_write,
         reasoning_tokens: figures.get(Figure::Reasoning),
+        images: figures.get(Figure::Images),
         total_tokens: figures.get(Figure::Total),
         ..Usage::default()
     }

@@ -17,6 +17,8 @@ pub(super) static REQUEST: RequestShape = RequestShape::new(&[
     leaf("stream", R::Stream),
     leaf("max_tokens", R::Cap),
     leaf("num_generations", R::Choices),
+    // Not known to be covered by the cap, so that it is not assumed.
+    node("thinking", &[leaf("token_budget", R::ReasoningBeside)]),
     measure("message", Content),
     measure("messages", Content),
     measure("chat_history", Content),

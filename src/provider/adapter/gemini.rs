@@ -30,6 +30,8 @@ const GENERATION_CONFIG: &[Node<R>] = &[
     leaf("max_output_tokens", R::Cap),
     leaf("candidateCount", R::Choices),
     leaf("candidate_count", R::Choices),
+    node("thinkingConfig", &[leaf("thinkingBudget", R::Reasoning)]),
+    node("thinking_config", &[leaf("thinking_budget", R::Reasoning)]),
     measure("responseSchema", Schema),
     measure("responseJsonSchema", Schema),
 ];
@@ -131,7 +133,10 @@ pub(super) static PREDICT_ANSWER: AnswerShape = AnswerShape {
         &[
             node(
                 "predictions",
-                &[node("embeddings", &[node("statistics", &[leaf("token_count", A::Sum(Figure::Input))])])],
+                &[
+                    node("embeddings", &[node("statistics", &[leaf("token_count", A::Sum(Figure::Input))])]),
+                    leaf("bytesBase64Encoded", A::Count(Figure::Images)),
+                ],
             ),
             node(
                 "metadata",
@@ -162,6 +167,8 @@ fn normalise(figures: &Figures, _provider: Provider) -> Usage {
         audio_input_tokens: figures.get(Figure::AudioInput),
         audio_output_tokens: figures.get(Figure::AudioOutput),
         image_input_tokens: figures.get(Figure::ImageInput),
+        image_output_tokens: figures.get(Figure::ImageOutput),
+        images: figures.get(Figure::Images),
         total_tokens: figures.get(Figure::Total),
         ..Usage::default()
     }

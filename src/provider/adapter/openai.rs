@@ -15,6 +15,9 @@ use crate::usage::Usage;
 const STREAM_OPTIONS: Node<R> =
     node("stream_options", &[leaf("include_usage", R::IncludeUsage)]).announced(R::StreamOptions);
 
+/// Anthropic's way to ask for reasoning; `max_tokens` has to be larger.
+pub(super) const THINKING: Node<R> = node("thinking", &[leaf("budget_tokens", R::Reasoning)]);
+
 /// `chat/completions`.
 pub(super) static CHAT: RequestShape = RequestShape::new(&[
     leaf("model", R::Model),
@@ -25,6 +28,11 @@ pub(super) static CHAT: RequestShape = RequestShape::new(&[
     leaf("max_tokens", R::OlderCap),
     leaf("n", R::Choices),
     leaf("best_of", R::BestOf),
+    leaf("service_tier", R::ServiceTier),
+    // Qwen's cap is on what is said alone; OpenRouter's and Anthropic's covers what is thought.
+    leaf("thinking_budget", R::ReasoningBeside),
+    node("reasoning", &[leaf("max_tokens", R::Reasoning)]),
+    THINKING,
     measure("messages", Content),
     measure("tools", Schema),
     measure("functions", Schema),
@@ -61,6 +69,7 @@ pub(super) static RESPONSES: RequestShape = RequestShape::new(&[
     leaf("models", R::FallbackModels),
     leaf("stream", R::Stream),
     leaf("max_output_tokens", R::Cap),
+    leaf("service_tier", R::ServiceTier),
     measure("input", Content),
     measure("instructions", Content),
     measure("tools", Schema),
@@ -103,6 +112,7 @@ const INPUT_DETAILS: &[Node<A>] = &[
 const OUTPUT_DETAILS: &[Node<A>] = &[
     leaf("reasoning_tokens", A::Figure(Figure::Reasoning)),
     leaf("audio_tokens", A::Figure(Figure::AudioOutput)),
+    leaf("image_tokens", A::Figure(Figure::ImageOutput)),
 ];
 
 /// The usage object, under both generations of names.
@@ -116,6 +126,7 @@ pub(super) const USAGE: &[Node<A>] = &[
     leaf("num_cached_tokens", A::Figure(Figure::CachedAlias)),
     leaf("prompt_cache_hit_tokens", A::Figure(Figure::CachedAlias)),
     leaf("reasoning_tokens", A::Figure(Figure::Reasoning)),
+    leaf("seconds", A::Figure(Figure::Seconds)),
     node("prompt_tokens_details", INPUT_DETAILS),
     node("input_tokens_details", INPUT_DETAILS),
     node("input_token_details", INPUT_DETAILS),
@@ -147,7 +158,13 @@ pub(super) static ANSWER: AnswerShape = AnswerShape {
         "",
         &[
             leaf("model", A::Model),
+            leaf("service_tier", A::ServiceTier),
             node("usage", USAGE),
+            // Images, of which some are billed by number.
+            node(
+                "data",
+                &[leaf("url", A::Count(Figure::Images)), leaf("b64_json", A::Count(Figure::Images))],
+            ),
             node("result", &[node("usage", USAGE), measure("response", Content)]),
             node("x_groq", &[node("usage", USAGE), ERROR]),
             node("choices", CHOICE),
@@ -170,7 +187,11 @@ pub(super) static RESPONSES_ANSWER: AnswerShape = AnswerShape {
             leaf("model", A::Model),
             node("usage", USAGE),
             measure("delta", Content),
-            node("response", &[leaf("model", A::Model), node("usage", USAGE), ERROR]),
+            leaf("service_tier", A::ServiceTier),
+            node(
+                "response",
+                &[leaf("model", A::Model), leaf("service_tier", A::ServiceTier), node("usage", USAGE), ERROR],
+            ),
             node("output", &[measure("content", Content), measure("arguments", Schema)]),
             ERROR,
             leaf("code", A::FlatErrorKind),
@@ -211,6 +232,9 @@ pub(super) fn normalise(figures: &Figures, provider: Provider) -> Usage {
         audio_input_tokens: audio,
         audio_output_tokens: figures.get(Figure::AudioOutput),
         image_input_tokens: figures.get(Figure::ImageInput),
+        image_output_tokens: figures.get(Figure::ImageOutput),
+        images: figures.get(Figure::Images),
+        audio_seconds: figures.get(Figure::Seconds),
         total_tokens: total,
         ..Usage::default()
     }

@@ -1,8 +1,9 @@
 //! One JSON document of an answer: a whole body, or one event's payload.
 
 use super::field::AnswerField;
-use super::figures::{Figure, Figures};
+use super::figures::{Figure, Figures, MOST};
 use super::reading::ProviderError;
+use crate::call::ServiceTier;
 use crate::provider::json::{Container, Scalar, Span, Visitor, whole_number};
 
 /// The longest model name, error type or code that is kept.
@@ -15,6 +16,10 @@ pub(crate) struct Document {
     pub(crate) figures: Figures,
     /// The model that answered; kept over all documents, the first that is named counts.
     pub(crate) model: Option<String>,
+    /// The service tier that is billed; kept over all documents, the last that is named counts.
+    pub(crate) service_tier: Option<ServiceTier>,
+    /// A figure was larger than any can be; kept over all documents.
+    pub(crate) is_implausible: bool,
     /// The error; kept over all documents.
     pub(crate) error: Option<ProviderError>,
     /// The document's type is one of those that make figures final.
@@ -52,6 +57,15 @@ impl Document {
         self.error.get_or_insert_default()
     }
 
+    /// Adds to a figure; a sum that cannot be true is none.
+    fn add(&mut self, figure: Figure, value: u64) {
+        self.figures.add(figure, value);
+        if self.figures.get(figure) > Some(MOST) {
+            self.figures.forget(figure);
+            self.is_implausible = true;
+        }
+    }
+
     fn event(&mut self, name: &str) {
         self.is_final |= self.final_events.contains(&name);
         if matches!(name, "error" | "response.failed" | "response.error") {
@@ -60,9 +74,19 @@ impl Document {
     }
 
     fn figure(&mut self, field: AnswerField, raw: &[u8]) {
-        match (field, whole_number(raw)) {
+        let value = match field {
+            AnswerField::Figure(Figure::Seconds) => seconds(raw),
+            _ => whole_number(raw),
+        };
+        let counts =
+            matches!(field, AnswerField::Figure(_) | AnswerField::Sum(_) | AnswerField::ModalityTokens);
+        if counts && value > Some(MOST) {
+            self.is_implausible = true;
+            return;
+        }
+        match (field, value) {
             (AnswerField::Figure(figure), Some(value)) => self.figures.set(figure, value),
-            (AnswerField::Sum(figure), Some(value)) => self.figures.add(figure, value),
+            (AnswerField::Sum(figure), Some(value)) => self.add(figure, value),
             (AnswerField::ModalityTokens, Some(value)) => self.modality_tokens = value,
             (AnswerField::ErrorCode, _) => {
                 self.fail().code = Some(String::from_utf8_lossy(raw).into_owned());
@@ -78,6 +102,9 @@ impl Visitor<AnswerField> for Document {
     }
 
     fn string(&mut self, field: AnswerField, value: Option<&[u8]>, _span: Span, _in_array: bool) {
+        if let AnswerField::Count(figure) = field {
+            return self.add(figure, 1);
+        }
         let text = value.and_then(|value| std::str::from_utf8(value).ok());
         let Some(text) = text.filter(|text| !text.is_empty() && text.len() <= KEPT) else {
             if field == AnswerField::Error {
@@ -88,6 +115,7 @@ impl Visitor<AnswerField> for Document {
         match field {
             AnswerField::Model if self.model.is_none() => self.model = Some(text.to_owned()),
             AnswerField::Event => self.event(text),
+            AnswerField::ServiceTier => self.service_tier = Some(ServiceTier::of(text)),
             AnswerField::Finished => self.is_final = true,
             AnswerField::Error => _ = self.fail(),
             AnswerField::ErrorKind => self.fail().kind = Some(text.to_owned()),
@@ -123,10 +151,19 @@ impl Visitor<AnswerField> for Document {
             (AnswerField::InputModality, Modality::Audio) => Figure::AudioInput,
             (AnswerField::InputModality, Modality::Image) => Figure::ImageInput,
             (AnswerField::OutputModality, Modality::Audio) => Figure::AudioOutput,
+            (AnswerField::OutputModality, Modality::Image) => Figure::ImageOutput,
             _ => return,
         };
-        self.figures.add(figure, self.modality_tokens);
+        self.add(figure, self.modality_tokens);
     }
+}
+
+/// Seconds, rounded up: some state fractions.
+fn seconds(raw: &[u8]) -> Option<u64> {
+    let point = raw.iter().position(|b| *b == b'.').unwrap_or(raw.len());
+    let (whole, fraction) = raw.split_at_checked(point)?;
+    let is_more = fraction.iter().any(|b| b.is_ascii_digit() && *b != b'0');
+    whole_number(whole)?.checked_add(is_more.into())
 }
 
 fn modality(name: &str) -> Modality {

@@ -12,8 +12,12 @@ pub(crate) enum AnswerField {
     Figure(Figure),
     /// A figure that is summed over the elements of an array.
     Sum(Figure),
+    /// A figure that is the number of values that stand here.
+    Count(Figure),
     /// The model that answered.
     Model,
+    /// The service tier that is billed.
+    ServiceTier,
     /// The event's type.
     Event,
     /// A flag or reason that says the answer is complete.

@@ -34,6 +34,12 @@ pub(crate) enum Figure {
     AudioOutput,
     /// Images in.
     ImageInput,
+    /// Images out, in tokens.
+    ImageOutput,
+    /// Images out, in number.
+    Images,
+    /// Seconds of audio in.
+    Seconds,
     /// Searches.
     SearchUnits,
     /// Input as billed.
@@ -60,7 +66,11 @@ pub(crate) enum Figure {
     IterationCacheWrite,
 }
 
-const FIGURES: usize = 26;
+const FIGURES: usize = 29;
+
+/// No call consumes more of anything: a larger figure is a mistake, and counts as not stated. It is a hundred times the
+/// longest context that any model has.
+pub(crate) const MOST: u64 = 1_000_000_000;
 
 /// Which figures were stated, and what they are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -84,6 +94,11 @@ impl Figures {
     /// Adds to what is stated.
     pub(crate) fn add(&mut self, figure: Figure, value: u64) {
         self.set(figure, self.get(figure).unwrap_or(0).saturating_add(value));
+    }
+
+    /// The figure is not stated.
+    pub(crate) fn forget(&mut self, figure: Figure) {
+        self.stated &= !bit(figure);
     }
 
     pub(crate) const fn is_empty(&self) -> bool {

@@ -2,7 +2,9 @@
 
 use super::document::header_figure;
 use super::documents::Documents;
+use super::figures::MOST;
 use super::reading::{Reading, Shortfall};
+use crate::call::ServiceTier;
 use crate::provider::endpoint::{Endpoint, Provider};
 use crate::provider::framing::{EventStream, Payload, Sse};
 use crate::usage::Usage;
@@ -58,7 +60,11 @@ impl UsageReader {
             "content-encoding" => self.encoded = !matches!(value.trim(), "" | "identity"),
             name => {
                 if let (Some(figure), Ok(value)) = (header_figure(name), value.trim().parse()) {
-                    self.documents.figures.set(figure, value);
+                    if value > MOST {
+                        self.documents.document.is_implausible = true;
+                    } else {
+                        self.documents.figures.set(figure, value);
+                    }
                 }
             }
         }
@@ -87,6 +93,11 @@ impl UsageReader {
     /// What would be read if the answer ended here: for publishing progress.
     pub fn best_known(&self) -> Usage {
         (self.normalise)(&self.documents.best_known(), self.provider)
+    }
+
+    /// The service tier that is billed, as last stated.
+    pub fn service_tier(&self) -> Option<ServiceTier> {
+        self.documents.document.service_tier
     }
 
     /// Bytes of output text that have passed.
@@ -120,6 +131,7 @@ impl UsageReader {
             shortfall,
             output_text_bytes: self.documents.output_text_bytes(),
             events: self.documents.count,
+            service_tier: self.documents.document.service_tier,
             streamed: matches!(self.framing, Framing::Sse(_) | Framing::EventStream(_)),
             model: self.documents.document.model,
             error: self.documents.document.error,
@@ -137,6 +149,8 @@ impl UsageReader {
             Some(Shortfall::Malformed)
         } else if mid_document || !(ended_cleanly || said_so) {
             Some(Shortfall::CutShort)
+        } else if self.documents.document.is_implausible {
+            Some(Shortfall::Implausible)
         } else if usage.is_empty() {
             Some(Shortfall::NotStated)
         } else if !is_confirmed {

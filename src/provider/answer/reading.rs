@@ -1,5 +1,6 @@
 //! What was read of an answer.
 
+use crate::call::ServiceTier;
 use crate::usage::{Completeness, Usage};
 
 /// An error that the provider stated, without its message: messages can quote content.
@@ -20,6 +21,8 @@ pub enum Shortfall {
     CutShort,
     /// The answer could not be understood.
     Malformed,
+    /// The answer states a figure that no call can have.
+    Implausible,
     /// The answer was compressed; governed requests are sent with `accept-encoding: identity` to avoid this.
     Encoded,
 }
@@ -31,6 +34,7 @@ impl Shortfall {
             Self::NotStated => "usage_not_stated",
             Self::CutShort => "answer_cut_short",
             Self::Malformed => "answer_malformed",
+            Self::Implausible => "usage_implausible",
             Self::Encoded => "answer_encoded",
         }
     }
@@ -41,6 +45,8 @@ impl Shortfall {
 pub struct Reading {
     /// The figures, normalised; empty when the provider stated none.
     pub usage: Usage,
+    /// The service tier that is billed, where it is stated.
+    pub service_tier: Option<ServiceTier>,
     /// Why the figures are not the provider's final statement, absent when they are.
     pub shortfall: Option<Shortfall>,
     /// The model that answered.

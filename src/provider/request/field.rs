@@ -21,12 +21,16 @@ pub(crate) enum RequestField {
     OlderCap,
     /// The object in which the cap stands.
     CapParent,
-    /// The part of the output set aside for thinking; some APIs refuse a cap that is not above it.
-    ThinkingBudget,
     /// Answers asked for.
     Choices,
     /// Answers generated to choose from.
     BestOf,
+    /// The service tier.
+    ServiceTier,
+    /// The budget of reasoning that the output cap covers.
+    Reasoning,
+    /// The budget of reasoning beside the output cap.
+    ReasoningBeside,
     /// The options of the stream.
     StreamOptions,
     /// Whether the stream is to state its usage.

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::field::{RequestField, RequestShape};
-use crate::call::{EditPoints, RequestFacts};
+use crate::call::{EditPoints, Reasoning, RequestFacts, ServiceTier};
 use crate::provider::json::{Container, Malformed, Matcher, Scalar, Span, Tokenizer, Visitor, whole_number};
 
 /// Why a request's governed facts cannot be known.
@@ -101,9 +101,12 @@ impl Facts {
         match field {
             RequestField::Cap => self.cap(value, 0, span),
             RequestField::OlderCap => self.cap(value, 1, span),
-            RequestField::ThinkingBudget => self.facts.thinking_budget = value,
             RequestField::Choices => self.facts.choices = value,
             RequestField::BestOf => self.facts.best_of = value,
+            RequestField::Reasoning | RequestField::ReasoningBeside => {
+                let is_in_cap = field == RequestField::Reasoning;
+                self.facts.reasoning = value.map(|tokens| Reasoning { tokens, is_in_cap });
+            }
             _ => self.wrong_type(field),
         }
     }
@@ -160,14 +163,18 @@ impl Visitor<RequestField> for Facts {
                 self.facts.model = Some(model.to_owned()).filter(|model| !model.is_empty());
             }
             (RequestField::StreamFormat, format) => self.facts.stream |= format == Some("sse"),
+            (RequestField::ServiceTier, Some(tier)) if !in_array => {
+                self.facts.service_tier = Some(ServiceTier::of(tier));
+            }
             (RequestField::FallbackModels, Some(model)) => self.facts.fallback_models.push(model.to_owned()),
             // Lenient servers read figures out of strings.
             (
                 RequestField::Cap
                 | RequestField::OlderCap
-                | RequestField::ThinkingBudget
                 | RequestField::Choices
-                | RequestField::BestOf,
+                | RequestField::BestOf
+                | RequestField::Reasoning
+                | RequestField::ReasoningBeside,
                 Some(text),
             ) if !in_array && !text.is_empty() => {
                 self.figure(field, text.trim().as_bytes(), span);
@@ -220,9 +227,10 @@ const fn name(field: RequestField) -> &'static str {
         RequestField::StreamFormat => "stream_format",
         RequestField::Cap | RequestField::OlderCap => "output cap",
         RequestField::CapParent => "the output cap's object",
-        RequestField::ThinkingBudget => "the thinking budget",
         RequestField::Choices => "n",
         RequestField::BestOf => "best_of",
+        RequestField::ServiceTier => "service_tier",
+        RequestField::Reasoning | RequestField::ReasoningBeside => "the thinking budget",
         RequestField::StreamOptions => "stream_options",
         RequestField::IncludeUsage => "stream_options.include_usage",
     }
