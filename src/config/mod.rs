@@ -10,14 +10,17 @@
 
 mod approvals;
 mod attribution;
+mod breaker;
 mod budgets;
 mod edits;
 mod model;
 mod policies;
 mod policy;
 mod rate_limits;
+mod scope;
 mod section;
 mod settings;
+mod sla;
 mod structure;
 mod upstreams;
 
@@ -26,13 +29,17 @@ use std::fmt;
 pub use attribution::{
     ApiKey, AttributeRule, Attributing, HostProperty, OnConflict, OnMissing, Part, Place, Source,
 };
+pub use breaker::{Breaker, Failures, Rate, RateLimited, breaker_of};
 pub use edits::{OnOutputCap, OutputCaps, Streams};
 pub use model::{
-    Config, Estimation, FailMode, Failure, ModelLimit, ModelPattern, Otlp, Price, Telemetry, best_match,
+    Config, Estimation, FailMode, Failure, ModelLimit, ModelPattern, Otlp, Price, Telemetry, Upgrade,
+    best_match,
 };
 pub use policy::{Ceilings, Condition, ContentRule, Hours, Lists, Policies, Policy, Regions, ToolLists};
 pub use rate_limits::ConcurrencyLimit;
+pub use scope::{Scope, Subject};
 pub use section::Problem;
+pub use sla::{OnPredicted, Sla, sla_of};
 
 use section::{Problems, Section};
 

@@ -2,9 +2,14 @@
 //!
 //! Each function reads one section, resolves its defaults and reports its problems; none stops at the first.
 
-use super::model::{Config, Estimation, FailMode, Failure, ModelLimit, ModelPattern, Otlp, Price, Telemetry};
+use super::model::{
+    Config, Estimation, FailMode, Failure, ModelLimit, ModelPattern, Otlp, Price, Telemetry, Upgrade,
+};
 use super::section::Section;
-use super::{OutputCaps, approvals, attribution, budgets, edits, policies, rate_limits, section, upstreams};
+use super::{
+    OutputCaps, approvals, attribution, breaker, budgets, edits, policies, rate_limits, section, sla,
+    upstreams,
+};
 use crate::amount::{Amount, Currency};
 
 /// Reads the whole configuration.
@@ -27,6 +32,8 @@ pub(super) fn read(root: Section<'_>) -> Config {
         failure: failure(root.section("failure")),
         telemetry: telemetry(root.section("telemetry")),
         upstreams: upstreams::read(&root),
+        sla: sla::read(&root),
+        breakers: breaker::read(&root),
         prices,
     };
     root.finish();
@@ -126,6 +133,7 @@ fn failure(section: Option<Section<'_>>) -> Failure {
         ledger_unavailable: FailMode::Refuse,
         unpriced_model: FailMode::Refuse,
         unrecognised: FailMode::Pass,
+        upgrade: Upgrade::Refuse,
     };
     let Some(section) = section else { return failure };
     let set = |target: &mut FailMode, key| {
@@ -137,8 +145,22 @@ fn failure(section: Option<Section<'_>>) -> Failure {
     set(&mut failure.ledger_unavailable, "ledger_unavailable");
     set(&mut failure.unpriced_model, "unpriced_model");
     set(&mut failure.unrecognised, "unrecognised");
+    failure.upgrade = upgrade(&section).unwrap_or(Upgrade::Refuse);
     section.finish();
     failure
+}
+
+/// `"refuse"`, `"pass"`, or `{"reserve": 50000}`.
+fn upgrade(section: &Section<'_>) -> Option<Upgrade> {
+    let value = section.get("upgrade")?;
+    if value.is_string() {
+        return section.one_of("upgrade", &[("refuse", Upgrade::Refuse), ("pass", Upgrade::Pass)]);
+    }
+    let inner = section.section("upgrade")?;
+    inner.require("reserve");
+    let tokens = inner.integer("reserve", 1, 1_000_000_000);
+    inner.finish();
+    tokens.map(Upgrade::Reserve)
 }
 
 fn telemetry(section: Option<Section<'_>>) -> Telemetry {

@@ -15,6 +15,7 @@ use super::execution::{Answer, Execution, Governing};
 use super::expiry;
 use super::findings::Findings;
 use super::ground::Ground;
+use super::health::{self, Watch};
 use super::held::Held;
 use super::limiting;
 use super::output_cap::OutputCap;
@@ -61,6 +62,8 @@ pub(super) struct Admission<'a> {
     notices: Vec<(Arc<Budget>, Notices)>,
     /// Reservations of this call that could not be given back.
     pub(super) stranded: u64,
+    /// What is watched of the call for its breaker and its SLA, where it has one.
+    pub(super) watch: Option<Box<Watch>>,
 }
 
 impl Admission<'_> {
@@ -85,6 +88,7 @@ impl Admission<'_> {
         contradiction::warn(self)?;
         policies::judge(self)?;
         approval::judge(self)?;
+        health::check(self)?;
         limiting::take(self)?;
         slots::occupy(self)?;
         reservation::reserve(self)
@@ -111,13 +115,26 @@ pub(super) fn admit(
     body: &[u8],
     ports: &dyn Ports,
 ) -> (State, Effects) {
+    let estimate = cost::estimate(&facts, call.endpoint.operation, &config.estimation);
+    decide(config, call, facts, body, estimate, ports)
+}
+
+/// Decides on a call that may consume so much.
+pub(super) fn decide(
+    config: &Config,
+    call: Call,
+    facts: RequestFacts,
+    body: &[u8],
+    estimate: Usage,
+    ports: &dyn Ports,
+) -> (State, Effects) {
     let mut admission = Admission {
         config,
         call: &call,
         facts: &facts,
         body,
         cap: OutputCap::plan(config, &call.endpoint, &facts, body, call.editable),
-        estimate: cost::estimate(&facts, call.endpoint.operation, &config.estimation),
+        estimate,
         now: ports.now(),
         ports,
         findings: Findings::default(),
@@ -126,6 +143,7 @@ pub(super) fn admit(
         approval: None,
         notices: Vec::new(),
         stranded: 0,
+        watch: None,
     };
     let outcome = admission.pass();
     let mut effects = Effects::default();
@@ -139,16 +157,20 @@ pub(super) fn admit(
             tell(&admission, &entries, &mut effects);
             body_edit::tell_kept(kept, &call, &mut effects);
             let forwarded = body_edit::forward(&admission, &mut effects);
-            let Admission { estimate, findings, held, approval, answer_headers, .. } = admission;
+            let Admission { estimate, findings, held, approval, watch, answer_headers, .. } = admission;
             let mut execution = execute(call, facts, estimate, &findings, entries, forwarded, &mut effects);
             execution.held = held;
             execution.approval = approval;
+            execution.watch = watch;
             execution.answer_headers = answer_headers;
             (State::Executing(Box::new(execution)), effects)
         }
         Err(ground) => {
             approval::withdraw(&mut admission, &mut effects);
-            let Admission { findings, now, .. } = admission;
+            let Admission { findings, now, watch, .. } = admission;
+            if let Some(mut watch) = watch {
+                watch.report(&mut effects, now, ports);
+            }
             let state = refusal::refuse(&call, config, ground, &findings, now, &mut effects);
             body_edit::tell_kept(kept, &call, &mut effects);
             (state, effects)
@@ -197,7 +219,7 @@ fn execute(
     forwarded: Forwarded,
     effects: &mut Effects,
 ) -> Execution {
-    let Call { awu, endpoint, edits, has_span, .. } = call;
+    let Call { awu, endpoint, edits, has_span, upgrade, .. } = call;
     effects.request_headers.extend(edits);
     Execution {
         awu,
@@ -214,6 +236,8 @@ fn execute(
         answer: Answer::Awaited,
         forwarded,
         hides: None,
+        upgrade,
         published: None,
+        watch: None,
     }
 }
