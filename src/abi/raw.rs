@@ -235,10 +235,3 @@ pub(super) fn log_level() -> Result<u32, HostError> {
 proxy_wasm::main! {{
     super::start();
 }}
-
-/// What Envoy logs of its wasm filters at present (`proxy_log_level_t`: 0 is trace, 5 critical).
-pub(super) fn log_level() -> Result<u32, HostError> {
-    let mut level = 0;
-    // SAFETY: the host writes the level to `level`.
-    check(unsafe { proxy_get_log_level(&mut level) }).map(|()| level)
-}
