@@ -26,6 +26,8 @@ pub enum Operation {
     Moderation,
     /// Counting tokens without consuming any.
     CountTokens,
+    /// Listing or describing models.
+    ListModels,
     /// Fetching an earlier answer.
     FetchResponse,
     /// Starting an assistant's run.
@@ -56,6 +58,7 @@ impl Operation {
             Self::Transcription => "transcription",
             Self::Moderation => "moderation",
             Self::CountTokens => "count_tokens",
+            Self::ListModels => "list_models",
             Self::FetchResponse => "fetch_response",
             Self::Run => "run",
             Self::FetchRun => "fetch_run",

@@ -49,11 +49,13 @@ pub mod window;
 // Layer 2: one module for each step of the journey; siblings never import each other.
 pub mod approval;
 pub mod attribution;
+pub mod breaker;
 pub mod cost;
 pub mod ledger;
 pub mod limit;
 pub mod policy;
 pub mod provider;
+pub mod sla;
 
 // Layer 3: what came of it, and how it is told.
 pub mod reconciliation;

@@ -39,6 +39,16 @@ pub mod attribute {
     pub const TOKENS_INPUT: &str = "genops.tokens.input";
     pub const TOKENS_OUTPUT: &str = "genops.tokens.output";
     pub const TOKENS_TOTAL: &str = "genops.tokens.total";
+    pub const SLA_TIER: &str = "genops.sla.tier";
+    pub const SLA_LATENCY_TARGET_MS: &str = "genops.sla.latency_target_ms";
+    pub const SLA_ACTUAL_LATENCY_MS: &str = "genops.sla.actual_latency_ms";
+    pub const SLA_MET: &str = "genops.sla.met";
+    /// Ours: from the decision to the first byte of the answer's body.
+    pub const SLA_TIME_TO_FIRST_TOKEN_MS: &str = "genops.sla.time_to_first_token_ms";
+    pub const EVAL_METRIC: &str = "genops.eval.metric";
+    pub const EVAL_SCORE: &str = "genops.eval.score";
+    pub const EVAL_THRESHOLD: &str = "genops.eval.threshold";
+    pub const EVAL_PASSED: &str = "genops.eval.passed";
     /// Ours: the AWU's opaque id (§2.2).
     pub const AWU_ID: &str = "genops.awu.id";
     /// Ours: the gates that the call is above.
@@ -79,6 +89,7 @@ pub mod event {
     pub const BUDGET_RECONCILIATION: &str = "genops.budget.reconciliation";
     pub const COST_CALCULATED: &str = "genops.cost.calculated";
     pub const BUDGET_ALERT: &str = "genops.budget.alert";
+    pub const EVALUATION_COMPLETE: &str = "genops.evaluation.complete";
 }
 
 /// The four results a decision can have (§4.1). No others exist.

@@ -3,11 +3,11 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
 
 use genops::amount::{Amount, Unit};
-use genops::awu::Attribute;
+use genops::awu::{Attribute, Attribution};
 use genops::budget::{Enforcement, Key, OnExpiry};
 use genops::call::ServiceTier;
 use genops::catalogue::{Api, Provider};
-use genops::config::{FailMode, OnMissing, Source, parse};
+use genops::config::{FailMode, OnMissing, Rate, Source, Subject, Upgrade, parse};
 use genops::price::Charge;
 use genops::rate_limit::Algorithm;
 use genops::upstream::{Authority, IncludeUsage};
@@ -35,10 +35,15 @@ const COMPLETE: &str = r#"{
                  "default_output_tokens": 4, "models": [{"model": "gpt-4o", "max_output_tokens": 16384}]},
   "reservation": {"ttl_ms": 30000, "on_expiry": "release"},
   "failure": {"unreadable_request": "pass", "ledger_unavailable": "pass", "unpriced_model": "pass",
-              "unrecognised": "refuse"},
+              "unrecognised": "refuse", "upgrade": {"reserve": 5000}},
   "upstreams": [{"match": {"authority": "*.LLM.corp:8443", "route": "r", "cluster": "c", "path_prefix": "/g/"},
                  "provider": "azure.ai.openai", "api": "chat_completions", "region": "eu", "model": "gpt-4o",
                  "include_usage": "keep"}],
+  "sla": [{"tier": "gold", "match": {"team": "a", "model": ["gpt-4o*", "o3"]}, "latency_target_ms": 500,
+           "on_predicted": "refuse", "deviations": 2, "min_observations": 3, "probe_interval_ms": 40}],
+  "breakers": [{"name": "b", "match": {"provider": ["openai"], "operation": "chat"}, "failures": ["5xx", 408],
+                "rate_limited": "open", "rate": {"percent": 40, "window_ms": 8000, "min_calls": 7}, "open_ms": 50,
+                "max_open_ms": 60, "probes": 2, "close_after": 3, "probe_ttl_ms": 1000, "mode": "shadow"}],
   "telemetry": {"service_name": "edge", "otlp": {"cluster": "otel", "authority": "collector", "path": "/v1/logs",
                 "flush_interval_ms": 100, "timeout_ms": 200, "max_queue_bytes": 65536}}
 }"#;
@@ -63,6 +68,13 @@ fn a_complete_configuration_is_read_as_it_is_written() {
     let rate = tariff.first().and_then(|price| price.rate(Charge::CacheWrite, ServiceTier::Standard, 0));
     assert_eq!(rate, Some(Amount::new(3_125_000_000)), "the operator's price before the catalogue's");
     assert_eq!(config.failure.unrecognised, FailMode::Refuse);
+    assert_eq!(config.failure.upgrade, Upgrade::Reserve(5_000));
+    let gold = &config.sla[0];
+    assert_eq!((gold.latency_target_ms, gold.deviations, gold.min_observations), (500, 2, 3));
+    let breaker = &config.breakers[0];
+    assert_eq!(breaker.rate, Some(Rate { percent: 40, window_ms: 8_000, min_calls: 7 }));
+    assert_eq!((breaker.consecutive, breaker.enforcement), (None, Enforcement::Shadow));
+    assert!(breaker.failures.server_errors && !breaker.failures.reset && breaker.failures.statuses == [408]);
     assert_eq!(config.telemetry.otlp.unwrap().authority, "collector");
     let upstream = &config.upstreams[0];
     assert_eq!(upstream.matches.authority, Authority::parse("*.llm.corp:8443"));
@@ -126,6 +138,30 @@ fn each_problem_names_its_path_the_value_and_what_is_allowed() {
         (
             r#"{"budgets": [{"name": "b", "unit": "tokens", "limit": 1, "window": {"period": "week", "starts_on": "mon"}}]}"#.into(),
             vec![r#"budgets[0].window.starts_on: expected one of monday, tuesday, wednesday, thursday, friday, saturday, sunday, got "mon""#],
+        ),
+        (
+            r#"{"sla": [{"tier": "unknown", "latency_target_ms": 0, "match": {"model": ["a*b", 5], "team": []}}]}"#.into(),
+            vec![
+                r#"sla[0].tier: "unknown" is no meaningful value: 1 to 128 bytes without control, invisible or disguised characters, and no placeholder such as "unknown" or "n/a""#,
+                "sla[0].match.team: expected a text or a list of texts, none empty, got a list",
+                "sla[0].match.model[1]: expected a text or a list of texts, none empty, got 5",
+                r#"sla[0].match.model[0]: expected a model name, with "*" at the end at most, got "a*b""#,
+                "sla[0].latency_target_ms: expected a whole number from 1 to 3600000, got 0",
+            ],
+        ),
+        (
+            r#"{"breakers": [{"name": "b", "failures": ["5xx", 429, 200, "slow"], "rate": {}}, {"name": "b"}]}"#.into(),
+            vec![
+                "breakers[0].rate.percent: is required",
+                r#"breakers[0].failures[1]: 429 has a key of its own: "rate_limited""#,
+                "breakers[0].failures[2]: expected 5xx, connect, reset, timeout, stream_error or a status from 400 to 599, got 200",
+                r#"breakers[0].failures[3]: expected 5xx, connect, reset, timeout, stream_error or a status from 400 to 599, got "slow""#,
+                r#"breakers[1].name: "b" is taken by an earlier breaker"#,
+            ],
+        ),
+        (
+            r#"{"failure": {"upgrade": {"reserve": 0}}}"#.into(),
+            vec!["failure.upgrade.reserve: expected a whole number from 1 to 1000000000, got 0"],
         ),
         (
             r#"{"attribution": {"team": {"on_missing": {"constant": "unknown"}}}}"#.into(),
@@ -254,4 +290,23 @@ fn limits_are_read_as_they_are_written_and_their_problems_are_precise() {
 fn text_that_is_no_json_says_where() {
     let problems = parse("{\"budgets\": [}").unwrap_err();
     assert!(problems.to_string().contains("line 1 column"), "{problems}");
+}
+
+#[test]
+fn a_match_wants_one_value_of_every_key_that_is_stated() {
+    let config = parse(COMPLETE).unwrap();
+    let team = |name: &str| Attribution::new(vec![(Attribute::Team, name.into())]);
+    let applies = |attribution: &Attribution, provider, model| {
+        let call = Subject { attribution, provider, model, operation: "chat" };
+        (config.sla[0].scope.contains(call), config.breakers[0].scope.contains(call))
+    };
+    assert_eq!(applies(&team("a"), Some("openai"), Some("gpt-4o-mini")), (true, true));
+    assert_eq!(applies(&team("a"), None, Some("o3")), (true, false));
+    assert_eq!(applies(&team("b"), Some("openai"), Some("o3")), (false, true));
+    assert_eq!(applies(&team("a"), Some("groq"), None), (false, false));
+    assert_eq!(applies(&Attribution::default(), Some("openai"), Some("o3-mini")), (false, true));
+    let all = parse(r#"{"sla": [{"tier": "all", "latency_target_ms": 1}]}"#).unwrap();
+    let nothing =
+        Subject { attribution: &Attribution::default(), provider: None, model: None, operation: "" };
+    assert!(all.sla[0].scope.contains(nothing));
 }

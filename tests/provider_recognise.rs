@@ -128,7 +128,9 @@ fn calls_are_recognised_by_host_and_path() {
 #[test]
 fn other_traffic_is_not_recognised() {
     for (method, authority, path) in [
-        ("GET", "api.openai.com", "/v1/models"),
+        ("GET", "shop.internal", "/models"),
+        ("GET", "shop.internal", "/catalogue/models/m"),
+        ("DELETE", "api.openai.com", "/v1/models/m"),
         ("POST", "api.openai.com", "/v1/threads"),
         ("POST", "api.openai.com", "/v1/threads/t/messages"),
         ("DELETE", "api.openai.com", "/v1/responses/r"),
@@ -172,6 +174,10 @@ fn token_counts_and_fetches_consume_nothing() {
             "/v1/projects/p/locations/l/publishers/anthropic/models/count-tokens:rawPredict",
         ),
         ("GET", "api.openai.com", "/v1/responses/r"),
+        ("GET", "api.openai.com", "/v1/models"),
+        ("GET", "gateway", "/anthropic/v1/models/claude-sonnet-4"),
+        ("GET", "generativelanguage.googleapis.com", "/v1beta/models"),
+        ("GET", "ollama.internal", "/api/tags"),
         ("GET", "api.replicate.com", "/v1/predictions/p"),
     ] {
         assert!(!recognise(method, authority, path).unwrap().billable, "{authority}{path}");
@@ -228,7 +234,7 @@ fn a_stated_provider_counts_as_if_the_host_were_its_own() {
         Provider::Groq
     );
     assert!(recognise_at(Some(&groq), "POST", "llm.corp", "/upload").is_none());
-    assert!(recognise_at(Some(&groq), "GET", "llm.corp", "/v1/models").is_none());
+    assert!(!recognise_at(Some(&groq), "GET", "llm.corp", "/v1/models").unwrap().billable);
 }
 
 #[test]

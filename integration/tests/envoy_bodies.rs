@@ -216,6 +216,14 @@ async fn a_body_above_envoys_own_limit_gets_envoys_413_and_reserves_nothing() {
     let large = chat(1).to_string() + &" ".repeat(200_000);
     let answer = post(&stage.http1(), large).await;
     assert_eq!(answer.status, 413, "{}", answer.text());
+    // Envoy's answer, and the filter's decision.
+    assert_eq!(seen(&answer, &RESULT), [Some("BLOCKED"), Some("x_request_unreadable")]);
+    let awu = awu_id(&answer);
+    let event = stage.event_of(&awu, EVALUATED).await;
+    assert_eq!(event.attributes["genops.policy.reason_code"], "x_request_unreadable");
+    let span = stage.span_of(&awu).await;
+    assert_eq!(text(&span, "genops.policy.result"), Some("BLOCKED"));
+    assert_eq!(text(&span, "genops.team"), Some("search"));
     assert_eq!(stage.upstream_requests().await, 0);
     assert_eq!(stage.left("search").await, LIMIT);
     stage.never_died().await;

@@ -10,6 +10,7 @@
 
 mod approvals;
 mod attribution;
+mod breaker;
 mod budgets;
 mod edits;
 mod model;
@@ -17,8 +18,10 @@ mod policies;
 mod policy;
 mod prices;
 mod rate_limits;
+mod scope;
 mod section;
 mod settings;
+mod sla;
 mod structure;
 mod unit;
 mod upstreams;
@@ -28,13 +31,16 @@ use std::fmt;
 pub use attribution::{
     ApiKey, AttributeRule, Attributing, HostProperty, OnConflict, OnMissing, Part, Place, Source,
 };
+pub use breaker::{Breaker, Failures, Rate, RateLimited, breaker_of};
 pub use edits::{OnOutputCap, OutputCaps, Streams};
 pub use model::{
-    Config, Estimation, FailMode, Failure, ModelLimit, ModelPattern, Otlp, Telemetry, best_match,
+    Config, Estimation, FailMode, Failure, ModelLimit, ModelPattern, Otlp, Telemetry, Upgrade, best_match,
 };
 pub use policy::{Ceilings, Condition, ContentRule, Hours, Lists, Policies, Policy, Regions, ToolLists};
 pub use rate_limits::ConcurrencyLimit;
+pub use scope::{Scope, Subject};
 pub use section::Problem;
+pub use sla::{OnPredicted, Sla, sla_of};
 
 use section::{Problems, Section};
 

@@ -5,9 +5,11 @@
 use std::sync::Arc;
 
 use super::attribution::Attributing;
+use super::breaker::Breaker;
 use super::edits::{OutputCaps, Streams};
 use super::policy::Policies;
 use super::rate_limits::ConcurrencyLimit;
+use super::sla::Sla;
 use crate::budget::Budget;
 use crate::gate::Approvals;
 use crate::price::PriceList;
@@ -49,6 +51,10 @@ pub struct Config {
     pub telemetry: Telemetry,
     /// What is known of upstreams beside their hosts and paths; the first that matches counts.
     pub upstreams: Vec<Upstream>,
+    /// How fast calls have to be; the first entry whose scope has a call counts.
+    pub sla: Vec<Arc<Sla>>,
+    /// When providers that fail are left alone; the first entry whose scope has a call counts.
+    pub breakers: Vec<Arc<Breaker>>,
 }
 
 impl Config {
@@ -147,6 +153,19 @@ pub struct Failure {
     pub unpriced_model: FailMode,
     /// Traffic that is not recognised as an AI call.
     pub unrecognised: FailMode,
+    /// A connection to a provider that is to be upgraded to another protocol, which is not read.
+    pub upgrade: Upgrade,
+}
+
+/// What happens to a connection that is to be upgraded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Upgrade {
+    /// It is refused.
+    Refuse,
+    /// It proceeds ungoverned.
+    Pass,
+    /// It proceeds against this many tokens, whatever it consumes.
+    Reserve(u64),
 }
 
 /// Refuse or let pass.

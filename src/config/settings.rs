@@ -4,9 +4,14 @@
 
 use std::sync::Arc;
 
-use super::model::{Config, Estimation, FailMode, Failure, ModelLimit, ModelPattern, Otlp, Telemetry};
+use super::model::{
+    Config, Estimation, FailMode, Failure, ModelLimit, ModelPattern, Otlp, Telemetry, Upgrade,
+};
 use super::section::Section;
-use super::{OutputCaps, approvals, attribution, budgets, edits, policies, prices, rate_limits, upstreams};
+use super::{
+    OutputCaps, approvals, attribution, breaker, budgets, edits, policies, prices, rate_limits, sla,
+    upstreams,
+};
 use crate::price::Price;
 
 /// Reads the whole configuration.
@@ -30,6 +35,8 @@ pub(super) fn read(root: Section<'_>) -> Config {
         failure,
         telemetry: telemetry(root.section("telemetry")),
         upstreams: upstreams::read(&root),
+        sla: sla::read(&root),
+        breakers: breaker::read(&root),
         prices,
     };
     root.finish();
@@ -104,6 +111,7 @@ fn failure(section: Option<Section<'_>>) -> (Failure, Option<Arc<Price>>) {
         ledger_unavailable: FailMode::Refuse,
         unpriced_model: FailMode::Refuse,
         unrecognised: FailMode::Pass,
+        upgrade: Upgrade::Refuse,
     };
     let Some(section) = section else { return (failure, None) };
     let set = |target: &mut FailMode, key| {
@@ -121,8 +129,22 @@ fn failure(section: Option<Section<'_>>) -> (Failure, Option<Arc<Price>>) {
         set(&mut failure.unpriced_model, "unpriced_model");
         None
     };
+    failure.upgrade = upgrade(&section).unwrap_or(Upgrade::Refuse);
     section.finish();
     (failure, fallback)
+}
+
+/// `"refuse"`, `"pass"`, or `{"reserve": 50000}`.
+fn upgrade(section: &Section<'_>) -> Option<Upgrade> {
+    let value = section.get("upgrade")?;
+    if value.is_string() {
+        return section.one_of("upgrade", &[("refuse", Upgrade::Refuse), ("pass", Upgrade::Pass)]);
+    }
+    let inner = section.section("upgrade")?;
+    inner.require("reserve");
+    let tokens = inner.integer("reserve", 1, 1_000_000_000);
+    inner.finish();
+    tokens.map(Upgrade::Reserve)
 }
 
 fn telemetry(section: Option<Section<'_>>) -> Telemetry {

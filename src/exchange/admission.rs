@@ -15,6 +15,7 @@ use super::execution::{Answer, Execution, Governing, Sent};
 use super::expiry;
 use super::findings::Findings;
 use super::ground::Ground;
+use super::health::{self, Watch};
 use super::held::Held;
 use super::limiting;
 use super::output_cap::OutputCap;
@@ -64,6 +65,8 @@ pub(super) struct Admission<'a> {
     notices: Vec<(Arc<Budget>, Notices)>,
     /// Reservations of this call that could not be given back.
     pub(super) stranded: u64,
+    /// What is watched of the call for its breaker and its SLA, where it has one.
+    pub(super) watch: Option<Box<Watch>>,
 }
 
 impl Admission<'_> {
@@ -96,6 +99,7 @@ impl Admission<'_> {
         contradiction::warn(self)?;
         policies::judge(self)?;
         approval::judge(self)?;
+        health::check(self)?;
         limiting::take(self)?;
         slots::occupy(self)?;
         reservation::reserve(self)
@@ -124,13 +128,27 @@ pub(super) fn admit(
 ) -> (State, Effects) {
     let tariff = config.prices.tariff(call.endpoint.provider.slug(), facts.model.as_deref());
     let (operation, longest) = (call.endpoint.operation, tariff.max_output_tokens);
+    let estimate = cost::estimate(&facts, operation, &config.estimation, longest);
+    decide(config, call, facts, body, (estimate, tariff), ports)
+}
+
+/// Decides on a call that may consume so much, at these prices.
+pub(super) fn decide(
+    config: &Config,
+    call: Call,
+    facts: RequestFacts,
+    body: &[u8],
+    (estimate, tariff): (Consumption, Tariff),
+    ports: &dyn Ports,
+) -> (State, Effects) {
+    let longest = tariff.max_output_tokens;
     let mut admission = Admission {
         config,
         call: &call,
         facts: &facts,
         body,
         cap: OutputCap::plan(config, &call.endpoint, &facts, longest, body, call.editable),
-        estimate: cost::estimate(&facts, operation, &config.estimation, longest),
+        estimate,
         tariff,
         now: ports.now(),
         ports,
@@ -140,6 +158,7 @@ pub(super) fn admit(
         approval: None,
         notices: Vec::new(),
         stranded: 0,
+        watch: None,
     };
     let outcome = admission.pass();
     let mut effects = Effects::default();
@@ -153,17 +172,22 @@ pub(super) fn admit(
             tell(&admission, &entries, &mut effects);
             body_edit::tell_kept(kept, &call, &mut effects);
             let forwarded = body_edit::forward(&admission, &mut effects);
-            let Admission { estimate, tariff, findings, now, held, approval, answer_headers, .. } = admission;
+            let Admission { estimate, tariff, findings, now, held, approval, watch, answer_headers, .. } =
+                admission;
             let sent = Sent { at: now, estimate, tariff, model: facts.model };
             let mut execution = execute(call, sent, &findings, entries, forwarded, &mut effects);
             execution.held = held;
             execution.approval = approval;
+            execution.watch = watch;
             execution.answer_headers = answer_headers;
             (State::Executing(Box::new(execution)), effects)
         }
         Err(ground) => {
             approval::withdraw(&mut admission, &mut effects);
-            let Admission { findings, now, .. } = admission;
+            let Admission { findings, now, watch, .. } = admission;
+            if let Some(mut watch) = watch {
+                watch.report(&mut effects, now, ports);
+            }
             let state = refusal::refuse(&call, config, ground, &findings, now, &mut effects);
             body_edit::tell_kept(kept, &call, &mut effects);
             (state, effects)
@@ -211,7 +235,7 @@ fn execute(
     forwarded: Forwarded,
     effects: &mut Effects,
 ) -> Execution {
-    let Call { awu, endpoint, edits, has_span, .. } = call;
+    let Call { awu, endpoint, edits, has_span, upgrade, .. } = call;
     effects.request_headers.extend(edits);
     Execution {
         awu,
@@ -229,6 +253,8 @@ fn execute(
         forwarded,
         hides: None,
         has_ended: false,
+        upgrade,
         published: None,
+        watch: None,
     }
 }

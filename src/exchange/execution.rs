@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::body_edit::Forwarded;
 use super::effects::{Effects, HeaderEdit};
+use super::health::Watch;
 use super::held::Held;
 use super::hidden_usage::HiddenUsage;
 use super::settlement::{self, Consumed};
@@ -51,8 +52,12 @@ pub(super) struct Execution {
     pub(super) hides: Option<Box<HiddenUsage>>,
     /// Whether the answer's last byte was seen.
     pub(super) has_ended: bool,
+    /// Whether another protocol was asked for.
+    pub(super) upgrade: bool,
     /// What the span shows of consumption so far.
     pub(super) published: Option<Consumed>,
+    /// What is watched of the call for its breaker and its SLA, where it has one.
+    pub(super) watch: Option<Box<Watch>>,
 }
 
 /// What was let go, when, and at which prices.
@@ -73,6 +78,8 @@ pub(super) enum Answer {
     Reading { reader: Box<UsageReader>, status: u16 },
     /// Part of its body was lost on the way here.
     Lost,
+    /// The connection was upgraded: what passes is not read.
+    Upgraded,
 }
 
 /// The reservation that `genops.accounting.*` reports: that of the first applicable budget as configured.
@@ -112,6 +119,11 @@ pub(super) fn remaining(balance: &Balance, unit: Unit) -> f64 {
 }
 
 impl Execution {
+    /// Whether pieces of the answer's body matter.
+    pub(super) fn reads_body(&self) -> bool {
+        !matches!(self.answer, Answer::Upgraded)
+    }
+
     /// Takes one event.
     pub(super) fn step(
         self: Box<Self>,
@@ -144,9 +156,20 @@ impl Execution {
         let more = std::mem::take(&mut self.answer_headers);
         edits.extend(more.into_iter().map(|(name, value)| HeaderEdit::Set(name, value)));
         let status = headers.unique(":status").and_then(|text| text.parse().ok()).unwrap_or(0);
-        let consumed = match Origin::of(status, ports) {
+        let origin = Origin::of(status, ports);
+        if let Some(watch) = &mut self.watch {
+            match origin {
+                Origin::Provider => watch.answered(status, headers),
+                Origin::NeverSent | Origin::Unknown => watch.ended_by_envoy(ports),
+            }
+        }
+        let consumed = match origin {
             Origin::Provider => {
-                self.answer = self.reading(status, headers);
+                self.answer = if self.upgrade && status < 400 {
+                    Answer::Upgraded
+                } else {
+                    self.reading(status, headers)
+                };
                 if self.forwarded.hides_usage {
                     self.hides = HiddenUsage::in_answer(headers, &mut edits);
                 }
@@ -186,13 +209,19 @@ impl Execution {
             reader.feed(chunk);
         }
         let response_body = self.hides.as_mut().and_then(|hides| hides.pass(chunk, end_of_stream));
+        if let Some(watch) = &mut self.watch {
+            watch.passes(chunk, ports);
+        }
         if end_of_stream {
             self.has_ended = true;
             let consumed = self.consumed(config, true);
             let (state, effects) = settlement::settle(config, *self, consumed, ports);
             return (state, Effects { response_body, ..effects });
         }
-        let effects = Effects { response_body, ..self.progress(config, ports) };
+        let mut effects = Effects { response_body, ..self.progress(config, ports) };
+        if let (Some(watch), true) = (&mut self.watch, self.has_span) {
+            watch.publish(&mut effects);
+        }
         (State::Executing(self), effects)
     }
 
@@ -229,7 +258,10 @@ impl Execution {
 
     /// The exchange ended without the answer's last byte: the client left, the upstream broke, a timeout struck.
     fn abandoned(mut self: Box<Self>, config: &Config, ports: &dyn Ports) -> (State, Effects) {
-        let never_sent = matches!(self.answer, Answer::Awaited) && upstream_address(ports).is_none();
+        let never_sent = matches!(self.answer, Answer::Awaited) && never_sent(ports);
+        if let Some(watch) = &mut self.watch {
+            watch.ended_by_envoy(ports);
+        }
         let consumed = if never_sent { Consumed::Nothing } else { self.consumed(config, false) };
         settlement::settle(config, *self, consumed, ports)
     }
@@ -237,16 +269,21 @@ impl Execution {
     /// What was consumed, by all that was read.
     fn consumed(&mut self, config: &Config, ended_cleanly: bool) -> Consumed {
         match std::mem::replace(&mut self.answer, Answer::Lost) {
-            Answer::Awaited | Answer::Lost => Consumed::Assumed,
+            Answer::Awaited | Answer::Lost | Answer::Upgraded => Consumed::Assumed,
             Answer::Reading { reader, status, .. } => {
                 let reading = reader.finish(ended_cleanly);
                 self.service_tier = reading.service_tier.unwrap_or(self.service_tier);
+                if let Some(watch) = &mut self.watch {
+                    watch.read(&reading, status, ended_cleanly);
+                }
                 let completeness = reading.completeness();
                 if completeness == Completeness::Complete {
                     return Consumed::Used(reading.usage, completeness);
                 }
-                // A refusal or failure that states no usage consumed nothing, and that is known.
-                if status >= 400 && reading.usage.is_empty() && ended_cleanly {
+                // A refusal or failure that states no usage consumed nothing, and that is known; one that is stated in
+                // an answer of status 200 too, as long as no output came before it.
+                let failed = status >= 400 || (reading.error.is_some() && reading.output_text_bytes == 0);
+                if failed && reading.usage.is_empty() && ended_cleanly {
                     return Consumed::Used(zero(), Completeness::Complete);
                 }
                 let text = reading.output_text_bytes;
@@ -336,8 +373,10 @@ impl Origin {
             return Self::Provider;
         }
         let first_attempt = attempts(ports) <= 1;
-        let unconnected = ["connection_failure", "overflow"].iter().any(|word| details.contains(word));
-        if upstream_address(ports).is_none() || (unconnected && first_attempt) {
+        let unconnected = ["connection_failure", "connection_timeout", "overflow"]
+            .iter()
+            .any(|word| details.contains(word));
+        if never_sent(ports) || (unconnected && first_attempt) {
             return Self::NeverSent;
         }
         Self::Unknown
@@ -349,6 +388,10 @@ fn attempts(ports: &dyn Ports) -> u64 {
     bytes.try_into().map_or(0, u64::from_le_bytes)
 }
 
-fn upstream_address(ports: &dyn Ports) -> Option<Vec<u8>> {
-    ports.property(&["upstream", "address"]).filter(|address| !address.is_empty())
+/// Whether nothing was ever sent. The upstream's address says nothing of that: it is there once a host is chosen, while
+/// the request still waits for a connection. Our own end's address comes with the connection; of an earlier attempt
+/// nobody knows.
+fn never_sent(ports: &dyn Ports) -> bool {
+    let connection = ports.property(&["upstream", "local_address"]).filter(|address| !address.is_empty());
+    connection.is_none() && attempts(ports) <= 1
 }

@@ -11,6 +11,7 @@ mod admission;
 mod alert;
 mod approval;
 mod body_edit;
+mod boundary;
 mod contradiction;
 mod effects;
 mod execution;
@@ -18,6 +19,7 @@ mod expiry;
 mod explanation;
 mod findings;
 mod ground;
+mod health;
 mod held;
 mod hidden_usage;
 mod limiting;
@@ -31,6 +33,7 @@ mod request;
 mod reservation;
 mod settlement;
 mod slots;
+mod upgrade;
 
 use std::rc::Rc;
 
@@ -140,7 +143,7 @@ impl Exchange {
 
     /// Whether the answer's body matters.
     pub fn reads_response_body(&self) -> bool {
-        matches!(self.state, State::Executing(_))
+        matches!(&self.state, State::Executing(execution) if execution.reads_body())
     }
 
     /// The host did not replace a piece of the answer's body: it passed as it came, and so must the rest.
@@ -161,10 +164,11 @@ impl Exchange {
             (State::Collecting(call), Event::RequestTooLarge { bytes }) => {
                 request::too_large(&self.config, *call, bytes, ports)
             }
-            // Answered before it was decided: by Envoy itself (413, timeout), or not at all.
-            (State::Collecting(_), Event::ResponseHeaders { .. } | Event::Done) => {
-                (State::Finished, Effects::default())
+            (State::Collecting(call), Event::ResponseHeaders { headers, .. }) => {
+                refusal::forestalled(&self.config, &call, headers, ports)
             }
+            // Its caller left before the whole of it was here: there is nothing to decide on.
+            (State::Collecting(_), Event::Done) => (State::Finished, Effects::default()),
             (State::Executing(execution), Event::Done) => match self.handover.put(execution, ports) {
                 Ok(()) => (State::Finished, Effects::default()),
                 Err(execution) => execution.step(&self.config, event, ports),

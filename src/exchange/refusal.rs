@@ -4,13 +4,15 @@
 //! knows what to do.
 
 use super::State;
-use super::effects::{Effects, Flow, LocalReply};
+use super::effects::{Effects, Flow, HeaderEdit, LocalReply};
 use super::findings::Findings;
 use super::ground::Ground;
 use super::names;
 use super::request::Call;
 use crate::config::Config;
 use crate::decision::Decision;
+use crate::headers::{Headers, OWN_PREFIX};
+use crate::ports::Ports;
 use crate::semconv::{ReasonCode, event as event_name};
 use crate::telemetry::event::{self, Event};
 use crate::telemetry::metric::Metric;
@@ -45,6 +47,28 @@ pub(super) fn refuse(
 pub(super) fn refuse_early(call: &Call, config: &Config, ground: Ground, now: Timestamp) -> (State, Effects) {
     let mut effects = Effects::default();
     let state = refuse(call, config, ground, &Findings::default(), now, &mut effects);
+    (state, effects)
+}
+
+/// Envoy, or a filter before this one, has answered a call that was held: its body is too large for Envoy's buffer, or
+/// did not come in time. The call does not go upstream, and here is the decision that says so.
+pub(super) fn forestalled(
+    config: &Config,
+    call: &Call,
+    headers: Headers<'_>,
+    ports: &dyn Ports,
+) -> (State, Effects) {
+    let status = headers.unique(":status").unwrap_or("an error");
+    let problem = match status {
+        "413" => "Envoy answered 413: its body exceeds Envoy's own buffer limit".to_owned(),
+        status => format!("it was answered with {status} before its body was whole"),
+    };
+    let (state, mut effects) = refuse_early(call, config, Ground::unreadable(&problem), ports.now());
+    if let Flow::Reply(reply) = std::mem::take(&mut effects.flow) {
+        effects.response_headers = names::clean(headers);
+        let own = reply.headers.into_iter().filter(|(name, _)| name.starts_with(OWN_PREFIX));
+        effects.response_headers.extend(own.map(|(name, value)| HeaderEdit::Set(name, value)));
+    }
     (state, effects)
 }
 

@@ -11,9 +11,10 @@ use super::effects::{Effects, Flow, HeaderEdit};
 use super::ground::Ground;
 use super::names;
 use super::refusal;
+use super::upgrade;
 use crate::attribution::{self, Conflict};
 use crate::awu::{Awu, AwuId, SpanContext};
-use crate::config::{Config, FailMode};
+use crate::config::{Config, FailMode, Upgrade};
 use crate::headers::Headers;
 use crate::ports::Ports;
 use crate::provider::{self, Endpoint};
@@ -36,6 +37,8 @@ pub(super) struct Call {
     /// Where an untrusted source contradicts a trusted one.
     pub(super) conflicts: Vec<Conflict>,
     pub(super) grant: Brought,
+    /// Whether another protocol is asked for.
+    pub(super) upgrade: bool,
 }
 
 /// Nothing that could be governed came, whether the headers said so or an empty body did.
@@ -50,11 +53,18 @@ pub(super) fn begin(
     end_of_stream: bool,
     ports: &dyn Ports,
 ) -> (State, Effects) {
-    let Some((endpoint, include_usage)) = governed(config, headers, ports) else {
-        return match config.failure.unrecognised {
-            FailMode::Pass => pass(names::clean(headers)),
-            FailMode::Refuse => refusal::unrecognised(),
-        };
+    let Recognised { endpoint, include_usage, upgrade } = match recognise(config, headers, ports) {
+        Some(known) if !known.endpoint.billable => return pass(names::clean(headers), Metric::FreeCall),
+        Some(known) if known.upgrade && config.failure.upgrade == Upgrade::Pass => {
+            return pass(names::clean(headers), Metric::Ungoverned);
+        }
+        Some(known) => known,
+        None => {
+            return match config.failure.unrecognised {
+                FailMode::Pass => pass(names::clean(headers), Metric::Ungoverned),
+                FailMode::Refuse => refusal::unrecognised(),
+            };
+        }
     };
     let resolved = attribution::resolve(&config.attribution, headers, ports);
     let trace = headers.unique(names::TRACE);
@@ -73,6 +83,7 @@ pub(super) fn begin(
         editable: Editable::of(config, headers),
         conflicts: resolved.conflicts,
         grant: approval::brought(config, headers),
+        upgrade,
     };
     let contradictions = u64::try_from(call.conflicts.len()).unwrap_or(u64::MAX);
     let missing = resolved.missing.map(|missing| Ground::attribution_missing(&missing));
@@ -94,6 +105,9 @@ fn collect(
     end_of_stream: bool,
     ports: &dyn Ports,
 ) -> (State, Effects) {
+    if call.upgrade {
+        return upgrade::open(config, call, ports);
+    }
     if encoded(headers) {
         return unreadable(config, call, ENCODED, ports);
     }
@@ -130,19 +144,32 @@ pub(super) fn governed(
     headers: Headers<'_>,
     ports: &dyn Ports,
 ) -> Option<(Endpoint, IncludeUsage)> {
-    recognise(config, headers, ports).filter(|(endpoint, _)| endpoint.billable)
+    let known = recognise(config, headers, ports)?;
+    (known.endpoint.billable && !known.upgrade).then_some((known.endpoint, known.include_usage))
 }
 
-/// The endpoint, and whether its streams are to be asked for their usage.
-fn recognise(config: &Config, headers: Headers<'_>, ports: &dyn Ports) -> Option<(Endpoint, IncludeUsage)> {
+/// What is known of a call from its headers alone.
+struct Recognised {
+    endpoint: Endpoint,
+    /// Whether its streams are to be asked for their usage.
+    include_usage: IncludeUsage,
+    /// Whether another protocol is asked for.
+    upgrade: bool,
+}
+
+fn recognise(config: &Config, headers: Headers<'_>, ports: &dyn Ports) -> Option<Recognised> {
     let method = headers.unique(":method")?;
     let authority = headers.unique(":authority").unwrap_or_default();
     let path = headers.unique(":path")?;
     let upstream = upstream(config, &upstream::Request { authority, path }, ports);
+    if upgrade::is_asked(headers, method) {
+        let endpoint = provider::recognise_upgrade(upstream, authority, path)?;
+        return Some(Recognised { endpoint, include_usage: IncludeUsage::Keep, upgrade: true });
+    }
     let mut endpoint = provider::recognise_at(upstream, method, authority, path)?;
     endpoint.locate(|| headers.unique("authorization"));
     let own = upstream.and_then(|upstream| upstream.include_usage);
-    Some((endpoint, own.unwrap_or(config.streams.include_usage)))
+    Some(Recognised { endpoint, include_usage: own.unwrap_or(config.streams.include_usage), upgrade: false })
 }
 
 /// What the configuration knows of where the request goes.
@@ -162,13 +189,13 @@ fn upstream<'c>(
 fn unreadable(config: &Config, call: Call, problem: &str, ports: &dyn Ports) -> (State, Effects) {
     match config.failure.unreadable_request {
         FailMode::Refuse => refusal::refuse_early(&call, config, Ground::unreadable(problem), ports.now()),
-        FailMode::Pass => pass(call.edits),
+        FailMode::Pass => pass(call.edits, Metric::Ungoverned),
     }
 }
 
-fn pass(edits: Vec<HeaderEdit>) -> (State, Effects) {
+fn pass(edits: Vec<HeaderEdit>, metric: Metric) -> (State, Effects) {
     let mut effects = Effects { request_headers: edits, ..Effects::default() };
-    effects.count(Metric::Ungoverned);
+    effects.count(metric);
     (State::Ungoverned, effects)
 }
 

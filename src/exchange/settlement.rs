@@ -6,6 +6,7 @@ use super::approval;
 use super::effects::Effects;
 use super::execution::{Execution, Governing, remaining};
 use super::expiry;
+use super::health;
 use super::held::Held;
 use crate::amount::{Amount, Unit};
 use crate::config::Config;
@@ -94,6 +95,7 @@ pub(super) fn settle(
         effects.attributes.extend(left.map(|left| (attribute::BUDGET_REMAINING, left)));
     }
     emit_cost(&mut effects, config, &execution, &consumed, now);
+    health::report(&mut effects, config, &mut execution, now, ports);
     count(&mut effects, &consumed, overall);
     execution.held.settle(&consumed, now, ports, &mut effects);
     let settling = Settling { reservations: unsettled, held: execution.held };

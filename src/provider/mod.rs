@@ -19,5 +19,5 @@ pub use dialect::{Dialect, RefusalKind, ReplyBody};
 pub use endpoint::{Api, Endpoint, Provider};
 pub use framing::Base64;
 pub use json::Malformed;
-pub use recognise::{recognise, recognise_at};
+pub use recognise::{recognise, recognise_at, recognise_upgrade};
 pub use request::{EditedRequest, RequestEdits, Unreadable};

@@ -2,6 +2,7 @@
 //!
 //! A label set is a small closed set by construction: results, reason codes, outcomes. Never a client's string.
 
+use crate::breaker::Trouble;
 use crate::decision::Decision;
 use crate::semconv::ReasonCode;
 use crate::usage::Completeness;
@@ -29,6 +30,12 @@ pub enum Metric {
     Ungoverned,
     /// `genops_attribution_conflicts_total`: untrusted sources that contradicted a trusted one.
     AttributionConflict,
+    /// `genops_free_calls_total`: calls of known APIs that consume nothing, let through.
+    FreeCall,
+    /// `genops_provider_failures_total{failure}`: calls that ended in trouble at a provider which a breaker watches.
+    ProviderFailure(Trouble),
+    /// `genops_circuits_opened_total`: how often a breaker opened a circuit.
+    CircuitOpened,
     /// `genops_events_dropped_total`: OTLP events that the bounded queue or the collector did not take.
     EventsDropped,
     /// `genops_tokens_total{type="input"}`.
@@ -61,6 +68,11 @@ impl Metric {
             Self::BudgetAlert => "genops_budget_alerts_total".to_owned(),
             Self::Ungoverned => "genops_ungoverned_total".to_owned(),
             Self::AttributionConflict => "genops_attribution_conflicts_total".to_owned(),
+            Self::FreeCall => "genops_free_calls_total".to_owned(),
+            Self::ProviderFailure(trouble) => {
+                format!("genops_provider_failures_total{}", label("failure", trouble.as_str()))
+            }
+            Self::CircuitOpened => "genops_circuits_opened_total".to_owned(),
             Self::EventsDropped => "genops_events_dropped_total".to_owned(),
             Self::InputTokens => format!("genops_tokens_total{}", label("type", "input")),
             Self::OutputTokens => format!("genops_tokens_total{}", label("type", "output")),
@@ -88,6 +100,8 @@ mod tests {
         all.extend([Metric::Voided, Metric::SettlementFailure, Metric::Expired, Metric::Ungoverned]);
         all.extend([Metric::SlotsExpired, Metric::BudgetAlert]);
         all.push(Metric::AttributionConflict);
+        all.extend(Trouble::ALL.map(Metric::ProviderFailure));
+        all.extend([Metric::FreeCall, Metric::CircuitOpened]);
         all.extend([Metric::EventsDropped, Metric::InputTokens, Metric::OutputTokens]);
         all
     }

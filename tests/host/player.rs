@@ -129,15 +129,15 @@ impl Player {
             }
             ["body", name] | ["body", name, "last"] => self.proxy.request_body(self.id(name), &text(), last),
             ["trailers", name] => self.proxy.request_trailers(self.id(name)),
-            ["sent", name] => {
-                self.proxy.sent(self.id(name), 1);
+            ["sent", name] | ["waits", name] => {
+                self.proxy.sent(self.id(name), 1, words.first() == Some(&"sent"));
                 Ok(Vec::new())
             }
             ["answer", name, status] | ["answer", name, status, "last"] => {
                 let status = format!(":status: {status}");
                 let headers = headers([status.as_str(), "content-type: application/json"], &step.payload);
                 let id = self.id(name);
-                self.proxy.sent(id, 1);
+                self.proxy.sent(id, 1, true);
                 self.proxy.answer(id, headers, "via_upstream", last)
             }
             ["chunk", name] | ["chunk", name, "last"] => self.proxy.answer_body(self.id(name), &text(), last),
@@ -248,13 +248,14 @@ impl Player {
     /// left and come back before.
     fn envoy_answers(&mut self, name: &str, status: &str, details: &str, body: &[u8]) -> Told {
         let id = self.id(name);
+        let connected = !details.contains("connection_failure") && !details.contains("overflow");
         let details = match details.split_once(':') {
             Some(("sent", details)) => {
-                self.proxy.sent(id, 1);
+                self.proxy.sent(id, 1, connected);
                 details
             }
             Some(("retried", details)) => {
-                self.proxy.sent(id, 2);
+                self.proxy.sent(id, 2, connected);
                 details
             }
             _ => details,

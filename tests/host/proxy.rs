@@ -166,11 +166,14 @@ impl Proxy {
         Ok(Some(lines))
     }
 
-    /// The request leaves for an upstream host.
-    pub fn sent(&mut self, id: u32, attempts: u64) {
+    /// The request is to leave for an upstream host, and does once it has a connection.
+    pub fn sent(&mut self, id: u32, attempts: u64, connected: bool) {
         let mut world = self.world.borrow_mut();
         let stream = world.stream(id);
         stream.set_attribute(&["upstream", "address"], b"192.0.2.7:443");
+        if connected {
+            stream.set_attribute(&["upstream", "local_address"], b"192.0.2.1:50000");
+        }
         stream.set_attribute(&["upstream", "request_attempt_count"], &attempts.to_le_bytes());
     }
 
@@ -231,7 +234,7 @@ impl Proxy {
         request_id: &[u8],
         seen: bool,
     ) -> Result<(Option<u32>, Vec<String>), Trap> {
-        self.sent(id, 1);
+        self.sent(id, 1, true);
         let (worker, mut request) = {
             let mut world = self.world.borrow_mut();
             let stream = world.stream(id);

@@ -64,6 +64,7 @@ pub(crate) fn headers(
     let other = prop_oneof![
         (select(names).prop_map(|name| name.as_bytes().to_vec()), bytes()),
         (bytes(), bytes()),
+        Just((b"upgrade".to_vec(), b"websocket".to_vec())),
         Just((b"x-genops-policy-result".to_vec(), b"ALLOWED".to_vec())),
         Just((b"content-encoding".to_vec(), b"gzip".to_vec())),
     ];
@@ -113,7 +114,7 @@ pub(crate) fn happening() -> impl Strategy<Value = Happening> {
             "response.code_details",
             b"upstream_reset_before_response_started{connection_failure}".to_vec()
         )),
-        Just(("upstream.address", b"192.0.2.7:443".to_vec())),
+        Just(("upstream.local_address", b"192.0.2.1:50000".to_vec())),
         bytes().prop_map(|value| ("upstream.request_attempt_count", value)),
     ];
     prop_oneof![
@@ -163,6 +164,7 @@ pub(crate) fn configuration() -> impl Strategy<Value = Rc<Config>> {
     });
     (modes(), modes(), 0_u64..200, fails(), fails(), fails(), fails(), select(&["consume", "release"][..]), limits).prop_map(
         |(first, second, limit, unreadable, unavailable, unpriced, unrecognised, expiry, limits)| {
+            let limit_of_upgrade = limit.max(1);
             let text = format!(
                 r#"{{{limits}"prices":[{{"model":"gpt*","currency":"USD","input_per_million":1,"output_per_million":2}}],
                 "budgets":[{{"name":"team","per":["team"],"unit":"tokens","limit":{limit},"window":"hour","mode":"{first}","alert_at":[0.1,0.5,1]}},
@@ -170,7 +172,9 @@ pub(crate) fn configuration() -> impl Strategy<Value = Rc<Config>> {
                 "estimation":{{"default_output_tokens":20}},
                 "reservation":{{"ttl_ms":8000,"on_expiry":"{expiry}"}},
                 "failure":{{"unreadable_request":"{unreadable}","ledger_unavailable":"{unavailable}",
-                "unpriced_model":"{unpriced}","unrecognised":"{unrecognised}"}},
+                "unpriced_model":"{unpriced}","unrecognised":"{unrecognised}","upgrade":{{"reserve":{limit_of_upgrade}}}}},
+                "sla":[{{"tier":"gold","latency_target_ms":1000,"on_predicted":"refuse","min_observations":1}}],
+                "breakers":[{{"name":"b","consecutive":1,"mode":"{first}"}}],
                 "telemetry":{{"otlp":{{"cluster":"otel"}}}}}}"#
             );
             Rc::new(config::parse(&text).unwrap())

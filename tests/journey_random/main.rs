@@ -94,6 +94,14 @@ fn budget_of(event: &Told) -> &str {
     text(&event.attributes, attribute::BUDGET_NAME).unwrap()
 }
 
+/// §6: all four attributes of an SLA, or none.
+fn sla_is_whole(attributes: &[Attribute]) {
+    use attribute::{SLA_ACTUAL_LATENCY_MS, SLA_LATENCY_TARGET_MS, SLA_MET, SLA_TIER};
+    let four = [SLA_TIER, SLA_LATENCY_TARGET_MS, SLA_ACTUAL_LATENCY_MS, SLA_MET];
+    let there = four.iter().filter(|name| find(attributes, name).is_some()).count();
+    assert!(there == 0 || there == 4, "{attributes:?}");
+}
+
 /// What must hold of all that one exchange said.
 fn hold(all: &[Effects]) {
     // What was found out about calls that are gone is nobody's, and proves nothing about this one.
@@ -105,9 +113,16 @@ fn hold(all: &[Effects]) {
         named(event::BUDGET_RESERVATION),
         named(event::BUDGET_RECONCILIATION),
     );
-    assert!(evaluated.len() <= 1, "§4.3: one decision");
+    let later = evaluated.get(1..).unwrap_or_default();
+    assert!(later.len() <= 1, "§4.3: one decision, and one on the latency once it is known");
+    for decision in later {
+        let said = |name| text(&decision.attributes, name);
+        assert_eq!(said(attribute::POLICY_REASON_CODE), Some("SLA_LATENCY_VIOLATION"));
+        assert!(said(attribute::SLA_TIER).is_some(), "§6: with what was measured");
+    }
+    assert!(named(event::EVALUATION_COMPLETE).len() <= 1);
     assert!(named(event::COST_CALCULATED).len() <= 1);
-    assert!(reserved.is_empty() || evaluated.len() == 1, "no reservation without a decision");
+    assert!(reserved.is_empty() || !evaluated.is_empty(), "no reservation without a decision");
     for reconciliation in &reconciled {
         let of_the_same = |other: &&&Told| budget_of(other) == budget_of(reconciliation);
         assert_eq!(reserved.iter().filter(of_the_same).count(), 1, "§7.2.1: reconciled, so reserved");
@@ -115,6 +130,8 @@ fn hold(all: &[Effects]) {
     }
     events.iter().for_each(|event| reasons_match(&event.attributes));
     all.iter().for_each(|effects| reasons_match(&effects.attributes));
+    events.iter().for_each(|event| sla_is_whole(&event.attributes));
+    all.iter().for_each(|effects| sla_is_whole(&effects.attributes));
 
     let count = |wanted: fn(&Metric) -> bool| -> u64 {
         all.iter()
@@ -124,7 +141,9 @@ fn hold(all: &[Effects]) {
             .sum()
     };
     let evaluations = count(|metric| matches!(metric, Metric::PolicyEvaluation(_)));
-    assert!(evaluations + count(|metric| *metric == Metric::Ungoverned) <= 1, "decided once, or not at all");
+    let ungoverned = count(|metric| matches!(metric, Metric::Ungoverned | Metric::FreeCall));
+    let violations = later.len() as u64;
+    assert!(evaluations + ungoverned <= 1 + violations, "decided once, or not at all");
     let ends = count(|metric| matches!(metric, Metric::Reconciliation(_) | Metric::Voided));
     assert!(ends <= evaluations, "an AWU ends once");
     if count(|metric| *metric == Metric::Voided) > 0 {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use genops::awu::Attribute;
 use genops::catalogue::Provider;
 use genops::config::{Invalid, parse};
 use serde_json::{Map, Value, json};
@@ -131,6 +132,11 @@ fn a_constant_and_the_keys_of_limits_are_read_as_the_schema_says() {
 fn documented(place: &str) -> String {
     if place.starts_with("approvals.gates[].match.") {
         return "approvals.gates[].match.<value>".to_owned();
+    }
+    let listed = ["sla[].match.", "breakers[].match."];
+    if let Some(key) = listed.iter().find_map(|list| place.strip_prefix(list)) {
+        let attribute = Attribute::parse(key).is_some();
+        return format!("match.{}", if attribute { "<attribute>" } else { key });
     }
     let Some(rest) = place.strip_prefix("attribution.") else { return place.to_owned() };
     match rest.split_once('.') {

@@ -171,7 +171,8 @@ fn sample(section: &Section, name: &str) -> Value {
         "literals" => json!(["sample"]),
         "max_input_tokens" => json!(1),
         "allow" => json!("sample"),
-        "kid" | "name" | "model" | "cluster" | "header" | "constant" => json!("sample"),
+        "reserve" | "percent" | "latency_target_ms" => json!(1),
+        "kid" | "name" | "tier" | "model" | "cluster" | "header" | "constant" => json!("sample"),
         _ => panic!("what is a sample of {} {name}?", section.place.text()),
     }
 }

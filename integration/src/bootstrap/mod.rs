@@ -28,7 +28,7 @@ pub const UPSTREAM: &str = "upstream";
 pub const OTLP: &str = "otel";
 
 /// The labels of the filter's metrics; Envoy takes them out of the metric's name.
-const METRIC_LABELS: [&str; 4] = ["result", "reason_code", "complete", "type"];
+const METRIC_LABELS: [&str; 5] = ["result", "reason_code", "complete", "type", "failure"];
 
 fn metric_label(name: &&str) -> Value {
     json!({"tag_name": name, "regex": format!("(_genops_{name}\\.=\\.(.*?);\\.;)")})

@@ -47,6 +47,11 @@ pub const SPAN_ATTRIBUTES: &[&str] = &[
     "genops.request.edits_kept",
     "genops.output_cap.requested",
     "genops.output_cap.forwarded",
+    "genops.sla.tier",
+    "genops.sla.latency_target_ms",
+    "genops.sla.actual_latency_ms",
+    "genops.sla.met",
+    "genops.sla.time_to_first_token_ms",
 ];
 
 /// Without it Envoy keeps spans for five seconds, or until it has five.

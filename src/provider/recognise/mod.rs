@@ -6,6 +6,9 @@
 mod host;
 mod path;
 mod region;
+mod upgrade;
+
+pub use upgrade::recognise_upgrade;
 
 use super::dialect::Dialect;
 use super::endpoint::{Api, Endpoint, Provider};

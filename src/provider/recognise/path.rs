@@ -50,7 +50,7 @@ impl Route {
 /// The route of a call, by the first family of paths that knows it.
 pub(super) fn route(method: &str, host: Option<Provider>, segments: &[&str]) -> Option<Route> {
     match method {
-        "GET" => fetch(segments),
+        "GET" => fetch(segments).or_else(|| models(host, segments)),
         "POST" => bedrock(segments)
             .or_else(|| google(segments))
             .or_else(|| native(host, segments))
@@ -68,6 +68,18 @@ fn is_telling(segments: &[&str]) -> bool {
     match segments {
         [_] | [.., "chat", "completions"] => true,
         _ => segments.iter().any(|segment| *segment == "openai" || is_version(segment)),
+    }
+}
+
+/// GETs that list or describe models.
+fn models(host: Option<Provider>, segments: &[&str]) -> Option<Route> {
+    let is_known = host.is_some() || (segments.len() > 1 && is_telling(segments));
+    match segments {
+        [.., "models"] | [.., "models", _] if is_known => {
+            Some(Route::unread(Api::ChatCompletions, Operation::ListModels))
+        }
+        [.., "api", "tags" | "ps" | "version"] => Some(Route::unread(Api::Ollama, Operation::ListModels)),
+        _ => None,
     }
 }
 
@@ -328,7 +340,7 @@ pub(super) fn provider(segments: &[&str], api: Api) -> Option<Provider> {
 }
 
 /// Undoes percent-encoding; what is not encoded well stays as it is.
-fn percent_decode(text: &str) -> String {
+pub(super) fn percent_decode(text: &str) -> String {
     let mut decoded = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((byte, tail)) = rest.split_first() {
