@@ -101,10 +101,9 @@ async fn the_provider_is_asked_for_an_answer_that_is_not_compressed() {
     assert_eq!(stage.simulator.received()[1].header("accept-encoding"), None);
 }
 
-/// Requests that are no billable AI call.
+/// Requests that are no AI call.
 async fn strangers(client: &Client) -> Vec<Answer> {
     let requests = [
-        (Method::GET, "/v1/models", ""),
         (Method::GET, "/index.html", ""),
         (Method::POST, "/login", "user=me"),
         (Method::PUT, "/v1/chat/completions", "{}"),
@@ -136,7 +135,7 @@ async fn traffic_that_is_no_ai_call_passes_untouched_and_ungoverned() {
         let own: Vec<_> = received.headers.iter().filter(|(name, _)| name.starts_with("x-genops")).collect();
         assert!(own.is_empty(), "{} got {own:?}", received.path);
     }
-    stage.counts("genops_ungoverned_total{}", 4.0).await;
+    stage.counts("genops_ungoverned_total{}", 3.0).await;
     assert_eq!(stage.left("search").await, LIMIT);
 }
 
@@ -151,6 +150,11 @@ async fn traffic_that_is_no_ai_call_is_refused_where_the_configuration_says_so()
         assert_eq!(answer.json()["error"]["code"], "x_ungoverned");
     }
     assert_eq!(stage.upstream_requests().await, 0);
+    // What a known API gives for nothing is no stranger.
+    let models = stage.http1().try_request(Method::GET, "/v1/models", &SEARCH, Vec::new()).await;
+    assert_eq!(models.expect("an answer").header("x-genops-reason-code"), None);
+    assert_eq!(stage.upstream_requests().await, 1);
+    stage.counts("genops_free_calls_total{}", 1.0).await;
     assert_eq!(stage.http1().chat(&SEARCH, &chat(50)).await.status, 200);
 }
 
