@@ -98,12 +98,16 @@ nightly: ## What takes too long for each change: a million ledger operations aga
 	PROPTEST_CASES=25000 $(CARGO) test --locked --release --test ledger model -- --nocapture
 	fuzz/run 600
 
+.PHONY: fuzz
+fuzz: ## Fuzz every target for ten seconds, from the recorded shapes and with every crasher that was ever found
+	fuzz/run 10
+
 .PHONY: deny
 deny: ## Check the dependencies' licences, origins and advisories (needs cargo-deny and its database: not part of ci)
 	$(CARGO) deny check
 
 .PHONY: ci
-ci: lint test check-wasm reproducible ## All that continuous integration runs
+ci: lint test check-wasm reproducible fuzz ## All that continuous integration runs
 
 
 .PHONY: demo

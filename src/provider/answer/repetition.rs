@@ -11,7 +11,7 @@ use std::fmt;
 use crate::provider::json::{Container, Scalar, Sink, Span, Want, quote_or_backslash, simple_escape};
 
 /// Longer documents are no events of a stream.
-const MOST_BYTES: usize = 2_048;
+const MOST_BYTES: usize = 1_024;
 /// Documents with more holes are read in full.
 const MOST_HOLES: usize = 32;
 
