@@ -122,6 +122,11 @@ impl Attribution {
         self.values.get(attribute.index())?.as_deref()
     }
 
+    /// The value of `attribute` for a call of `operation`, which is its name where attribution gives none.
+    pub fn value<'a>(&'a self, attribute: Attribute, operation: &'a str) -> Option<&'a str> {
+        self.get(attribute).or_else(|| (attribute == Attribute::OperationName).then_some(operation))
+    }
+
     /// Every resolved attribute with its value, in a fixed order.
     pub fn iter(&self) -> impl Iterator<Item = (Attribute, &str)> {
         Attribute::ALL.into_iter().filter_map(|attribute| Some((attribute, self.get(attribute)?)))
@@ -225,8 +230,7 @@ impl Awu {
 
     /// The value of `attribute`. The operation always has a name: where attribution gives none, what the call does.
     pub fn value(&self, attribute: Attribute) -> Option<&str> {
-        let own_name = || (attribute == Attribute::OperationName).then(|| self.operation.as_str());
-        self.attribution.get(attribute).or_else(own_name)
+        self.attribution.value(attribute, self.operation.as_str())
     }
 
     /// What kind of work this is.

@@ -309,4 +309,9 @@ fn a_match_wants_one_value_of_every_key_that_is_stated() {
     let nothing =
         Subject { attribution: &Attribution::default(), provider: None, model: None, operation: "" };
     assert!(all.sla[0].scope.contains(nothing));
+    let chats =
+        r#"{"sla": [{"tier": "chats", "latency_target_ms": 1, "match": {"operation_name": "chat"}}]}"#;
+    let unnamed = Subject { operation: "chat", ..nothing };
+    assert!(parse(chats).unwrap().sla[0].scope.contains(unnamed), "an operation without a name has its own");
+    assert!(!parse(chats).unwrap().sla[0].scope.contains(nothing));
 }

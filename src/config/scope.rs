@@ -41,7 +41,10 @@ impl Scope {
         one_of(&self.providers, call.provider)
             && one_of(&self.operations, Some(call.operation))
             && (self.models.is_empty() || of_model())
-            && self.attributes.iter().all(|(key, values)| one_of(values, call.attribution.get(*key)))
+            && self
+                .attributes
+                .iter()
+                .all(|(key, values)| one_of(values, call.attribution.value(*key, call.operation)))
     }
 }
 

@@ -10,7 +10,8 @@ pub fn unmet(condition: &Condition, subject: &Subject<'_>) -> Option<&'static st
     let any_case =
         |patterns: &[Glob], value: &str| patterns.iter().any(|pattern| pattern.matches_in_any_case(value));
     for (attribute, patterns) in &condition.attributes {
-        if !subject.attribution.get(*attribute).is_some_and(|value| any(patterns, value)) {
+        if !subject.attribution.value(*attribute, subject.operation).is_some_and(|value| any(patterns, value))
+        {
             return Some(attribute.as_str());
         }
     }
