@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::State;
 use super::alert;
 use super::approval;
-use super::body_edit::{self, Forwarded};
+use super::body_edit;
 use super::contradiction;
 use super::effects::Effects;
 use super::execution::{Answer, Execution, Governing, Sent};
@@ -174,12 +174,27 @@ pub(super) fn decide(
             let forwarded = body_edit::forward(&admission, &mut effects);
             let Admission { estimate, tariff, findings, now, held, approval, watch, answer_headers, .. } =
                 admission;
-            let sent = Sent { at: now, estimate, tariff, model: facts.model };
-            let mut execution = execute(call, sent, &findings, entries, forwarded, &mut effects);
-            execution.held = held;
-            execution.approval = approval;
-            execution.watch = watch;
-            execution.answer_headers = answer_headers;
+            effects.request_headers.extend(call.edits);
+            let execution = Execution {
+                awu: call.awu,
+                has_span: call.has_span,
+                decision: findings.decision(),
+                endpoint: call.endpoint,
+                service_tier: estimate.service_tier,
+                sent: Sent { at: now, estimate, tariff, model: facts.model },
+                governing: governing(&entries),
+                reservations: entries.into_iter().map(|entry| entry.reservation).collect(),
+                held,
+                answer_headers,
+                approval,
+                answer: Answer::Awaited,
+                forwarded,
+                hides: None,
+                has_ended: false,
+                upgrade: call.upgrade,
+                published: None,
+                watch,
+            };
             (State::Executing(Box::new(execution)), effects)
         }
         Err(ground) => {
@@ -225,36 +240,4 @@ fn tell(admission: &Admission<'_>, entries: &[Entry], effects: &mut Effects) {
 /// The reservation that `genops.accounting.*` reports: that of the first applicable budget as configured.
 fn governing(entries: &[Entry]) -> Option<Governing> {
     entries.iter().min_by_key(|entry| entry.claim).map(Governing::of)
-}
-
-fn execute(
-    call: Call,
-    sent: Sent,
-    findings: &Findings,
-    entries: Vec<Entry>,
-    forwarded: Forwarded,
-    effects: &mut Effects,
-) -> Execution {
-    let Call { awu, endpoint, edits, has_span, upgrade, .. } = call;
-    effects.request_headers.extend(edits);
-    Execution {
-        awu,
-        has_span,
-        decision: findings.decision(),
-        endpoint,
-        service_tier: sent.estimate.service_tier,
-        sent,
-        governing: governing(&entries),
-        reservations: entries.into_iter().map(|entry| entry.reservation).collect(),
-        held: Held::default(),
-        answer_headers: Vec::new(),
-        approval: None,
-        answer: Answer::Awaited,
-        forwarded,
-        hides: None,
-        has_ended: false,
-        upgrade,
-        published: None,
-        watch: None,
-    }
 }
