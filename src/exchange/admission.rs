@@ -25,7 +25,6 @@ use super::request::Call;
 use super::reservation;
 use super::slots;
 use crate::amount::{Amount, Unit};
-use crate::approval::Use;
 use crate::budget::{Budget, Key};
 use crate::call::RequestFacts;
 use crate::config::Config;
@@ -59,8 +58,6 @@ pub(super) struct Admission<'a> {
     pub(super) held: Held,
     /// What the answer's headers are to say beside the decision, if there is one.
     pub(super) answer_headers: Vec<(&'static str, String)>,
-    /// The use of a grant that was taken for it.
-    pub(super) approval: Option<Use>,
     /// What each budget's account was found in. The ledger tells it once, so it is reported whatever comes of this call.
     notices: Vec<(Arc<Budget>, Notices)>,
     /// Reservations of this call that could not be given back.
@@ -155,7 +152,6 @@ pub(super) fn decide(
         findings: Findings::default(),
         held: Held::default(),
         answer_headers: Vec::new(),
-        approval: None,
         notices: Vec::new(),
         stranded: 0,
         watch: None,
@@ -172,8 +168,7 @@ pub(super) fn decide(
             tell(&admission, &entries, &mut effects);
             body_edit::tell_kept(kept, &call, &mut effects);
             let forwarded = body_edit::forward(&admission, &mut effects);
-            let Admission { estimate, tariff, findings, now, held, approval, watch, answer_headers, .. } =
-                admission;
+            let Admission { estimate, tariff, findings, now, held, watch, answer_headers, .. } = admission;
             effects.request_headers.extend(call.edits);
             let execution = Execution {
                 awu: call.awu,
@@ -186,7 +181,6 @@ pub(super) fn decide(
                 reservations: entries.into_iter().map(|entry| entry.reservation).collect(),
                 held,
                 answer_headers,
-                approval,
                 answer: Answer::Awaited,
                 forwarded,
                 hides: None,
@@ -198,7 +192,6 @@ pub(super) fn decide(
             (State::Executing(Box::new(execution)), effects)
         }
         Err(ground) => {
-            approval::withdraw(&mut admission, &mut effects);
             let Admission { findings, now, watch, .. } = admission;
             if let Some(mut watch) = watch {
                 watch.report(&mut effects, now, ports);

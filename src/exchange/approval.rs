@@ -6,22 +6,18 @@
 use serde_json::{Value as Json, json};
 
 use super::admission::Admission;
-use super::effects::Effects;
 use super::ground::Ground;
 use super::names;
-use super::settlement::Consumed;
 use crate::amount::{Amount, Display};
-use crate::approval::{self, Approval, Denied, Invalid, Use};
+use crate::approval::{self, Approval, Denied, Invalid};
 use crate::budget::Enforcement;
 use crate::call::RequestFacts;
 use crate::config::{Config, FailMode};
 use crate::cost;
 use crate::gate::Gate;
 use crate::headers::Headers;
-use crate::ports::Ports;
 use crate::provider::RefusalKind;
 use crate::semconv::{ReasonCode, attribute};
-use crate::telemetry::metric::Metric;
 use crate::telemetry::{Attribute, Value};
 
 /// What a request brought as its grant.
@@ -85,7 +81,7 @@ pub(super) fn judge(admission: &mut Admission<'_>) -> Result<(), Ground> {
     let (Ok(approval), false) = (judged, covered.is_empty()) else { return Ok(()) };
     let capacity = admission.config.approvals.capacity;
     match approval::take(admission.ports, admission.now, &approval, capacity) {
-        Ok(taken) => admission.approval = Some(taken),
+        Ok(taken) => admission.held.approve(taken),
         Err(denied) => {
             for need in covered {
                 let ground = Lack::of(denied).ground(admission, need, &needs);
@@ -290,26 +286,4 @@ fn header(request: &Json) -> Option<String> {
         }
     }
     (ascii.len() <= MAX_BYTES).then_some(ascii)
-}
-
-/// Gives back the use that a refusal after it makes pointless.
-pub(super) fn withdraw(admission: &mut Admission<'_>, effects: &mut Effects) {
-    if let Some(taken) = admission.approval.take() {
-        give_back(taken, admission.ports, effects);
-    }
-}
-
-/// Ends a use with its call: what was never sent used nothing.
-pub(super) fn settle(taken: Option<Use>, consumed: &Consumed, ports: &dyn Ports, effects: &mut Effects) {
-    if let (Some(taken), Consumed::Nothing) = (taken, consumed) {
-        give_back(taken, ports, effects);
-    }
-}
-
-/// What cannot be given back stays used: an approval too few, never one too many.
-fn give_back(taken: Use, ports: &dyn Ports, effects: &mut Effects) {
-    if let Err((error, _)) = approval::give_back(ports, taken) {
-        log::warn!("genops: a grant's use could not be given back: {error}");
-        effects.count(Metric::SettlementFailure);
-    }
 }

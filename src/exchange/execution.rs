@@ -11,7 +11,6 @@ use super::hidden_usage::HiddenUsage;
 use super::settlement::{self, Consumed};
 use super::{Event, State, names};
 use crate::amount::{Amount, Display, Unit};
-use crate::approval::Use;
 use crate::awu::Awu;
 use crate::budget::Budget;
 use crate::call::ServiceTier;
@@ -44,7 +43,6 @@ pub(super) struct Execution {
     pub(super) held: Held,
     /// What the answer's headers are to say beside the decision.
     pub(super) answer_headers: Vec<(&'static str, String)>,
-    pub(super) approval: Option<Use>,
     pub(super) answer: Answer,
     /// How the request was edited.
     pub(super) forwarded: Forwarded,

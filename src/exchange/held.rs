@@ -1,13 +1,16 @@
-//! What a call holds beside its budgets until it ends: what it took of rate limits, its slots among the calls in flight.
+//! What a call holds beside its budgets until it ends: the use of a grant, what it took of rate limits, its slots among
+//! the calls in flight.
 //!
 //! Owned by the admission, then by the execution. Every end goes through here: [`Held::give_back`] where the call was
 //! refused, [`Held::settle`] where it was let through, whatever came of it. Dropped without either, as with a VM that
-//! dies, all of it comes back by time: a rate flows back, a slot expires.
+//! dies, it comes back by time: a rate flows back, a slot expires; a grant's use stays
+//! spent, an approval too few and never one too many.
 
 use super::effects::Effects;
 use super::expiry;
 use super::settlement::Consumed;
 use crate::amount::{Amount, Unit};
+use crate::approval::{self, Use};
 use crate::ledger::{self, Reservation, Unsettled};
 use crate::limit::{self, Grant};
 use crate::ports::Ports;
@@ -19,6 +22,7 @@ use crate::timestamp::Timestamp;
 pub(super) struct Held {
     taken: Vec<Taken>,
     slots: Vec<Reservation>,
+    approval: Option<Use>,
 }
 
 /// What was taken of a rate limit, and what it really was: nothing, until something is known.
@@ -39,13 +43,19 @@ impl Held {
         self.slots.push(slot);
     }
 
-    /// Whether nothing is held.
+    /// Holds the use of a grant that was taken for the call.
+    pub(super) fn approve(&mut self, taken: Use) {
+        self.approval = Some(taken);
+    }
+
+    /// Whether nothing is held that has still to come back.
     pub(super) fn is_empty(&self) -> bool {
         self.taken.is_empty() && self.slots.is_empty()
     }
 
     /// Gives everything back, for a call that nobody executes. What the store does not take, twice, comes back by time.
     pub(super) fn give_back(&mut self, now: Timestamp, ports: &dyn Ports, effects: &mut Effects) {
+        self.withdraw(ports, effects);
         if !self.again(now, ports, effects) && !self.again(now, ports, effects) {
             self.abandon(effects);
         }
@@ -60,10 +70,23 @@ impl Held {
         ports: &dyn Ports,
         effects: &mut Effects,
     ) {
+        match consumed {
+            Consumed::Nothing => self.withdraw(ports, effects),
+            Consumed::Used(..) | Consumed::Assumed => self.approval = None,
+        }
         for taken in &mut self.taken {
             taken.actual = actual(consumed, taken.grant.limit().unit, taken.grant.amount());
         }
         self.again(now, ports, effects);
+    }
+
+    /// Gives back the use of a grant; where the store does not take it, it stays spent.
+    fn withdraw(&mut self, ports: &dyn Ports, effects: &mut Effects) {
+        let Some(taken) = self.approval.take() else { return };
+        if let Err((error, _)) = approval::give_back(ports, taken) {
+            log::warn!("genops: a grant's use could not be given back: {error}");
+            effects.count(Metric::SettlementFailure);
+        }
     }
 
     /// Tries what is still held; whether nothing is held any more.

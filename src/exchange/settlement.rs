@@ -2,7 +2,6 @@
 
 use super::State;
 use super::alert;
-use super::approval;
 use super::effects::Effects;
 use super::execution::{Execution, Governing, remaining};
 use super::expiry;
@@ -60,7 +59,6 @@ pub(super) fn settle(
     let now = ports.now();
     let mut effects = Effects::default();
     let mut unsettled = Vec::new();
-    approval::settle(execution.approval.take(), &consumed, ports, &mut effects);
     // Of all that was reserved; none where nothing was.
     let mut overall = None;
     for reservation in std::mem::take(&mut execution.reservations) {
