@@ -8,9 +8,11 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use genops::awu::{Attribute, Attribution};
+use genops::catalogue::Provider;
 use genops::config::{Policies, Policy, parse};
-use genops::policy::{Evidence, Subject, judge, needs, search, unmet};
+use genops::policy::{Case, Evidence, judge, needs, search};
 use genops::provider::recognise;
+use genops::selector::Subject;
 use genops::timestamp::Timestamp;
 use genops::usage::Usage;
 
@@ -31,14 +33,17 @@ const TEN: &str = r#"{"policies": [
 const TEXT: &str =
     "The quick brown fox jumps over the lazy dog near the old warehouse, and nobody says a word. ";
 
-fn subject<'a>(attribution: &'a Attribution, estimate: &'a Usage) -> Subject<'a> {
-    Subject {
+fn case<'a>(attribution: &'a Attribution, estimate: &'a Usage) -> Case<'a> {
+    let call = Subject {
         attribution,
-        providers: [Some("openai"), None],
+        provider: Provider::OpenAi,
         model: Some("gpt-4o-mini"),
         fallback_models: &[],
         operation: "chat",
         route: None,
+    };
+    Case {
+        call,
         region: None,
         estimate,
         cost: &|_| None,
@@ -85,16 +90,16 @@ fn main() {
     ];
     let attribution = Attribution::new(values.map(|(attribute, value)| (attribute, value.into())));
     let estimate = Usage { input_tokens: Some(250), output_tokens: Some(100), ..Usage::default() };
-    let subject = subject(&attribution, &estimate);
+    let case = case(&attribution, &estimate);
 
     let ten = parse(TEN).unwrap().policies;
     let evidence = Evidence::default();
     let nanos = best(500, || {
         let applying: Vec<&Policy> =
-            ten.list.iter().filter(|policy| unmet(&policy.condition, &subject).is_none()).collect();
+            ten.list.iter().filter(|policy| policy.selector.selects(&case.call)).collect();
         black_box(needs(applying.iter().copied()));
         for policy in applying {
-            black_box(judge(policy, &subject, &evidence));
+            black_box(judge(policy, &case, &evidence));
         }
     });
     println!("ten policies without content: {nanos:>8.0} ns");

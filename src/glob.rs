@@ -1,47 +1,75 @@
 //! Name patterns: a text in which `*` stands for anything, also for nothing.
 //!
-//! Matching is bounded: a pattern has a largest length and a largest number of stars. Knows no names.
+//! Matching is bounded: a pattern has a largest length and a largest number of stars. What most patterns are, a name or the
+//! beginning of one, is compared as such. Knows no names.
 
 use std::fmt;
 
-/// The longest pattern, in bytes.
-const LONGEST: usize = 256;
+/// The longest pattern, in bytes: so long can a model's name be (Bedrock's ARNs).
+const LONGEST: usize = 2_048;
 /// The most stars in one pattern.
 const MOST_STARS: usize = 8;
 
 /// One pattern.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Glob(Box<str>);
+pub struct Glob {
+    /// As it was written; without its star where that is all there is at its end.
+    text: Box<str>,
+    shape: Shape,
+}
+
+/// What has to be done to compare.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Shape {
+    /// No star: this name.
+    Exact,
+    /// One star, at the end: any name that begins so.
+    Prefix,
+    /// Anything else.
+    Stars,
+}
 
 impl fmt::Debug for Glob {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}", self.0)
+        let star = if self.shape == Shape::Prefix { "*" } else { "" };
+        write!(f, "{:?}", format!("{}{star}", self.text))
     }
 }
 
 impl Glob {
     /// The rule, for error messages.
-    pub const RULE: &str = "1 to 256 bytes, in which at most eight \"*\" stand for anything";
+    pub const RULE: &str = "1 to 2048 bytes, in which at most eight \"*\" stand for anything";
 
     /// Reads a pattern; `None` when it breaks [`Glob::RULE`].
     pub fn parse(text: &str) -> Option<Self> {
         let fits = (1..=LONGEST).contains(&text.len()) && text.matches('*').count() <= MOST_STARS;
-        (fits && !text.chars().any(char::is_control)).then(|| Self(text.into()))
-    }
-
-    /// The pattern as it was written.
-    pub fn as_str(&self) -> &str {
-        &self.0
+        let (text, shape) = match text.strip_suffix('*') {
+            Some(beginning) if !beginning.contains('*') => (beginning, Shape::Prefix),
+            _ if text.contains('*') => (text, Shape::Stars),
+            _ => (text, Shape::Exact),
+        };
+        (fits && !text.chars().any(char::is_control)).then(|| Self { text: text.into(), shape })
     }
 
     /// Whether `value` matches, letter by letter.
     pub fn matches(&self, value: &str) -> bool {
-        matches(self.0.as_bytes(), value.as_bytes(), |a, b| a == b)
+        match self.shape {
+            Shape::Exact => *self.text == *value,
+            Shape::Prefix => value.starts_with(&*self.text),
+            Shape::Stars => matches(self.text.as_bytes(), value.as_bytes(), |a, b| a == b),
+        }
     }
 
     /// Whether `value` matches if ASCII letters are alike in either case.
     pub fn matches_in_any_case(&self, value: &str) -> bool {
-        matches(self.0.as_bytes(), value.as_bytes(), |a, b| a.eq_ignore_ascii_case(&b))
+        let (text, value) = (self.text.as_bytes(), value.as_bytes());
+        match self.shape {
+            Shape::Exact => text.eq_ignore_ascii_case(value),
+            Shape::Prefix => {
+                value.get(..text.len()).is_some_and(|beginning| beginning.eq_ignore_ascii_case(text))
+            }
+            Shape::Stars => matches(text, value, |a, b| a.eq_ignore_ascii_case(&b)),
+        }
     }
 }
 
@@ -112,6 +140,9 @@ mod tests {
         let long = "x".repeat(LONGEST + 1);
         for bad in ["", "a*b*c*d*e*f*g*h*i*", "a\nb", &long] {
             assert_eq!(Glob::parse(bad), None, "{bad:?}");
+        }
+        for good in ["*", "a", "a*", "*a", "a\"b*"] {
+            assert_eq!(format!("{:?}", Glob::parse(good).unwrap()), format!("{good:?}"));
         }
         let hard = Glob::parse("*a*a*a*a*a*a*a*b").unwrap();
         assert!(!hard.matches(&"a".repeat(100_000)), "and it ends");

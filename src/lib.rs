@@ -40,6 +40,7 @@ pub mod decision;
 pub mod gate;
 pub mod price;
 pub mod rate_limit;
+pub mod selector;
 pub mod tool;
 pub mod transcript;
 pub mod upstream;

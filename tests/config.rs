@@ -3,11 +3,11 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
 
 use genops::amount::{Amount, Unit};
-use genops::awu::{Attribute, Attribution};
+use genops::awu::Attribute;
 use genops::budget::{Enforcement, Key, OnExpiry};
 use genops::call::ServiceTier;
 use genops::catalogue::{Api, Provider};
-use genops::config::{FailMode, OnMissing, Rate, Source, Subject, Upgrade, parse};
+use genops::config::{FailMode, OnMissing, Rate, Source, Upgrade, parse};
 use genops::price::Charge;
 use genops::rate_limit::Algorithm;
 use genops::upstream::{Authority, IncludeUsage};
@@ -140,12 +140,10 @@ fn each_problem_names_its_path_the_value_and_what_is_allowed() {
             vec![r#"budgets[0].window.starts_on: expected one of monday, tuesday, wednesday, thursday, friday, saturday, sunday, got "mon""#],
         ),
         (
-            r#"{"sla": [{"tier": "unknown", "latency_target_ms": 0, "match": {"model": ["a*b", 5], "team": []}}]}"#.into(),
+            r#"{"sla": [{"tier": "unknown", "latency_target_ms": 0, "match": 5}]}"#.into(),
             vec![
                 r#"sla[0].tier: "unknown" is no meaningful value: 1 to 128 bytes without control, invisible or disguised characters, and no placeholder such as "unknown" or "n/a""#,
-                "sla[0].match.team: expected a text or a list of texts, none empty, got a list",
-                "sla[0].match.model[1]: expected a text or a list of texts, none empty, got 5",
-                r#"sla[0].match.model[0]: expected a model name, with "*" at the end at most, got "a*b""#,
+                "sla[0].match: expected an object, got 5",
                 "sla[0].latency_target_ms: expected a whole number from 1 to 3600000, got 0",
             ],
         ),
@@ -290,28 +288,4 @@ fn limits_are_read_as_they_are_written_and_their_problems_are_precise() {
 fn text_that_is_no_json_says_where() {
     let problems = parse("{\"budgets\": [}").unwrap_err();
     assert!(problems.to_string().contains("line 1 column"), "{problems}");
-}
-
-#[test]
-fn a_match_wants_one_value_of_every_key_that_is_stated() {
-    let config = parse(COMPLETE).unwrap();
-    let team = |name: &str| Attribution::new(vec![(Attribute::Team, name.into())]);
-    let applies = |attribution: &Attribution, provider, model| {
-        let call = Subject { attribution, provider, model, operation: "chat" };
-        (config.sla[0].scope.contains(call), config.breakers[0].scope.contains(call))
-    };
-    assert_eq!(applies(&team("a"), Some("openai"), Some("gpt-4o-mini")), (true, true));
-    assert_eq!(applies(&team("a"), None, Some("o3")), (true, false));
-    assert_eq!(applies(&team("b"), Some("openai"), Some("o3")), (false, true));
-    assert_eq!(applies(&team("a"), Some("groq"), None), (false, false));
-    assert_eq!(applies(&Attribution::default(), Some("openai"), Some("o3-mini")), (false, true));
-    let all = parse(r#"{"sla": [{"tier": "all", "latency_target_ms": 1}]}"#).unwrap();
-    let nothing =
-        Subject { attribution: &Attribution::default(), provider: None, model: None, operation: "" };
-    assert!(all.sla[0].scope.contains(nothing));
-    let chats =
-        r#"{"sla": [{"tier": "chats", "latency_target_ms": 1, "match": {"operation_name": "chat"}}]}"#;
-    let unnamed = Subject { operation: "chat", ..nothing };
-    assert!(parse(chats).unwrap().sla[0].scope.contains(unnamed), "an operation without a name has its own");
-    assert!(!parse(chats).unwrap().sla[0].scope.contains(nothing));
 }

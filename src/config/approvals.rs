@@ -6,12 +6,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
-use super::model::ModelPattern;
-use super::section::{Section, describe};
-use super::{budgets, unit};
-use crate::awu::Attribute;
-use crate::budget::{self, Enforcement};
-use crate::gate::{Algorithm, Approvals, Criterion, Gate, Key};
+use super::section::Section;
+use super::{budgets, selector, unit};
+use crate::budget::Enforcement;
+use crate::gate::{Algorithm, Approvals, Gate, Key};
 use crate::price::PriceList;
 
 const ALGORITHMS: [(&str, Algorithm); 2] = [("EdDSA", Algorithm::EdDsa), ("HS256", Algorithm::Hs256)];
@@ -114,34 +112,8 @@ fn gate(section: Section<'_>, prices: &PriceList) -> Option<Gate> {
     let above =
         unit.and_then(|unit| section.read("above", unit::limit_rule(unit), |value| unit::limit(value, unit)));
     section.get("above");
-    let matches = section.section("match").map(criteria).unwrap_or_default();
+    let selector = selector::read(&section);
     let enforcement = section.one_of("mode", &MODES).unwrap_or_default();
     section.finish();
-    Some(Gate { name: name?.into(), unit: unit?, above: above?, matches, enforcement })
-}
-
-fn criteria(section: Section<'_>) -> Vec<Criterion> {
-    let attributes = Attribute::ALL.map(|attribute| (attribute.as_str(), budget::Key::Attribute(attribute)));
-    let others = [("model", budget::Key::Model), ("provider", budget::Key::Provider)];
-    let keys = attributes.into_iter().chain(others);
-    let criterion = |(word, key)| Some(Criterion { key, any_of: patterns(&section, word)? });
-    let criteria = keys.filter_map(criterion).collect();
-    section.finish();
-    criteria
-}
-
-/// One pattern, or a list of patterns of which one has to fit.
-fn patterns(section: &Section<'_>, word: &'static str) -> Option<Vec<ModelPattern>> {
-    let value = section.get(word)?;
-    let one = |value: &Value| value.as_str().and_then(ModelPattern::parse);
-    let patterns: Option<Vec<ModelPattern>> = match value {
-        Value::Array(values) if values.is_empty() => None,
-        Value::Array(values) => values.iter().map(one).collect(),
-        value => one(value).map(|pattern| vec![pattern]),
-    };
-    if patterns.is_none() {
-        let expected = "expected a value, with \"*\" at the end at most, or a list of such values";
-        section.problem(word, format!("{expected}, got {}", describe(value)));
-    }
-    patterns
+    Some(Gate { name: name?.into(), unit: unit?, above: above?, selector, enforcement })
 }

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::scope::{self, Scope, Subject};
 use super::section::{Section, describe, whole_number};
+use super::selector;
 use crate::attribute_value;
 use crate::budget::{Budget, Enforcement};
+use crate::selector::{Selector, Subject};
 
 /// One circuit breaker. It has a circuit for each upstream, provider and model.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,7 +16,7 @@ pub struct Breaker {
     /// Unique; names its circuits in the store.
     pub name: Box<str>,
     /// Which calls.
-    pub scope: Scope,
+    pub selector: Selector,
     /// What counts as a failure.
     pub failures: Failures,
     /// What a 429 of the provider does.
@@ -78,9 +79,9 @@ pub struct Failures {
     pub stream_error: bool,
 }
 
-/// The first breaker whose scope has the call.
-pub fn breaker_of<'c>(breakers: &'c [Arc<Breaker>], call: Subject<'_>) -> Option<&'c Arc<Breaker>> {
-    breakers.iter().find(|breaker| breaker.scope.contains(call))
+/// The first breaker that is about the call.
+pub fn breaker_of<'c>(breakers: &'c [Arc<Breaker>], call: &Subject<'_>) -> Option<&'c Arc<Breaker>> {
+    breakers.iter().find(|breaker| breaker.selector.selects(call))
 }
 
 /// Reads every breaker; names must be unique, since they name the circuits.
@@ -116,7 +117,7 @@ fn breaker(section: Section<'_>) -> Option<Breaker> {
     let open_ms = section.integer("open_ms", 10, DAY).unwrap_or(30_000);
     let breaker = Breaker {
         name: meaningful.unwrap_or_default().into(),
-        scope: scope::read(&section),
+        selector: selector::read(&section),
         failures: failures(&section),
         rate_limited: section.one_of("rate_limited", &limited).unwrap_or_default(),
         // Without either threshold the usual one holds.

@@ -18,8 +18,8 @@ mod policies;
 mod policy;
 mod prices;
 mod rate_limits;
-mod scope;
 mod section;
+mod selector;
 mod settings;
 mod sla;
 mod structure;
@@ -36,9 +36,8 @@ pub use edits::{OnOutputCap, OutputCaps, Streams};
 pub use model::{
     Config, Estimation, FailMode, Failure, ModelLimit, ModelPattern, Otlp, Telemetry, Upgrade, best_match,
 };
-pub use policy::{Ceilings, Condition, ContentRule, Hours, Lists, Policies, Policy, Regions, ToolLists};
+pub use policy::{Ceilings, ContentRule, Hours, Lists, Policies, Policy, Regions, ToolLists};
 pub use rate_limits::ConcurrencyLimit;
-pub use scope::{Scope, Subject};
 pub use section::Problem;
 pub use sla::{OnPredicted, Sla, sla_of};
 

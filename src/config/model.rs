@@ -51,10 +51,12 @@ pub struct Config {
     pub telemetry: Telemetry,
     /// What is known of upstreams beside their hosts and paths; the first that matches counts.
     pub upstreams: Vec<Upstream>,
-    /// How fast calls have to be; the first entry whose scope has a call counts.
+    /// How fast calls have to be; the first entry that is about a call counts.
     pub sla: Vec<Arc<Sla>>,
-    /// When providers that fail are left alone; the first entry whose scope has a call counts.
+    /// When providers that fail are left alone; the first entry that is about a call counts.
     pub breakers: Vec<Arc<Breaker>>,
+    /// Whether any entry is about single routes: to know a call's route is a call to the host.
+    pub asks_for_route: bool,
 }
 
 impl Config {

@@ -2,13 +2,12 @@
 
 use serde_json::Value;
 
-use super::policy::{Ceilings, Condition, ContentRule, Hours, Lists, Policies, Policy, Regions, ToolLists};
+use super::policy::{Ceilings, ContentRule, Hours, Lists, Policies, Policy, Regions, ToolLists};
 use super::section::{Section, describe, whole_number};
+use super::selector::{self, patterns};
 use super::{budgets, prices};
 use crate::amount::{Amount, Currency};
-use crate::awu::Attribute;
 use crate::budget::Enforcement;
-use crate::glob::Glob;
 use crate::price::PriceList;
 use crate::text::{TextSet, Wanted};
 use crate::transcript::Roles;
@@ -30,7 +29,6 @@ pub(super) fn read(root: &Section<'_>, prices: &PriceList) -> Policies {
         if policies.list.iter().any(|other| other.name == policy.name) {
             root.problems().add(name_path, format!("{:?} is taken by an earlier policy", policy.name));
         }
-        policies.asks_for_route |= !policy.condition.routes.is_empty();
         policies.list.push(policy);
     }
     policies.content_rules = sources.len();
@@ -63,7 +61,7 @@ fn policy<'a>(section: Section<'a>, prices: &PriceList, sources: &mut Vec<Source
     let modes =
         [("enforce", Enforcement::Enforce), ("warn", Enforcement::Warn), ("shadow", Enforcement::Shadow)];
     let mode = section.one_of("mode", &modes).unwrap_or_default();
-    let condition = section.section("match").map(condition).unwrap_or_default();
+    let selector = selector::read(&section);
     let effects = ["models", "providers", "regions", "content", "tools", "ceilings", "hours"]
         .map(|key| section.get(key));
     if effects.iter().all(Option::is_none) {
@@ -72,7 +70,7 @@ fn policy<'a>(section: Section<'a>, prices: &PriceList, sources: &mut Vec<Source
     let policy = Policy {
         name: name.unwrap_or_default().into(),
         mode,
-        condition,
+        selector,
         models: section.section("models").map(lists),
         providers: section.section("providers").map(lists),
         regions: section.section("regions").map(regions),
@@ -83,46 +81,6 @@ fn policy<'a>(section: Section<'a>, prices: &PriceList, sources: &mut Vec<Source
     };
     section.finish();
     name.map(|_| policy)
-}
-
-fn condition(section: Section<'_>) -> Condition {
-    let attributes = Attribute::ALL.into_iter().filter_map(|attribute| {
-        let patterns = patterns(&section, attribute.as_str());
-        (!patterns.is_empty()).then_some((attribute, patterns))
-    });
-    let condition = Condition {
-        attributes: attributes.collect(),
-        providers: patterns(&section, "provider"),
-        models: patterns(&section, "model"),
-        operations: patterns(&section, "operation"),
-        routes: patterns(&section, "route"),
-    };
-    section.finish();
-    condition
-}
-
-/// One pattern, or a list of them that is not empty.
-fn patterns(section: &Section<'_>, key: &'static str) -> Vec<Glob> {
-    let Some(value) = section.get(key) else { return Vec::new() };
-    let one = std::slice::from_ref(value);
-    let (values, is_list) = value.as_array().map_or((one, false), |values| (values.as_slice(), true));
-    if values.is_empty() {
-        section.problem(key, "is empty; leave it out, or state \"*\"");
-    }
-    let mut patterns = Vec::with_capacity(values.len());
-    for (index, value) in values.iter().enumerate() {
-        match value.as_str().and_then(Glob::parse) {
-            Some(pattern) => patterns.push(pattern),
-            None => {
-                let path = section.path_of(key);
-                let path = if is_list { format!("{path}[{index}]") } else { path };
-                let list = if is_list { "" } else { ", or a list of such" };
-                let message = format!("expected a pattern of {}{list}, got {}", Glob::RULE, describe(value));
-                section.problems().add(path, message);
-            }
-        }
-    }
-    patterns
 }
 
 fn lists(section: Section<'_>) -> Lists {

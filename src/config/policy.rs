@@ -3,9 +3,9 @@
 //! Plain data with everything compiled that can be. Made by [`super::parse`] alone.
 
 use crate::amount::{Amount, Currency};
-use crate::awu::Attribute;
 use crate::budget::Enforcement;
 use crate::glob::Glob;
+use crate::selector::Selector;
 use crate::text::TextSet;
 use crate::transcript::Roles;
 use crate::window::Weekday;
@@ -19,8 +19,6 @@ pub struct Policies {
     pub gate: Option<TextSet>,
     /// How many content rules there are.
     pub content_rules: usize,
-    /// Whether a condition names routes.
-    pub asks_for_route: bool,
 }
 
 /// One policy: to whom it applies, and what it forbids them.
@@ -31,7 +29,7 @@ pub struct Policy {
     /// What a violation does.
     pub mode: Enforcement,
     /// The calls that it applies to.
-    pub condition: Condition,
+    pub selector: Selector,
     /// Which models may answer.
     pub models: Option<Lists>,
     /// Which providers may.
@@ -46,21 +44,6 @@ pub struct Policy {
     pub ceilings: Ceilings,
     /// When calls are permitted; always, where there are none.
     pub hours: Vec<Hours>,
-}
-
-/// What must hold of a call, all of it; a list holds where one of its patterns matches.
-#[derive(Clone, Debug, Default)]
-pub struct Condition {
-    /// Whose work it is.
-    pub attributes: Vec<(Attribute, Vec<Glob>)>,
-    /// The provider, by either name.
-    pub providers: Vec<Glob>,
-    /// A model that may answer.
-    pub models: Vec<Glob>,
-    /// The operation.
-    pub operations: Vec<Glob>,
-    /// Envoy's route.
-    pub routes: Vec<Glob>,
 }
 
 /// What is permitted: whatever `deny` does not match, and, where `allow` is not empty, only what it matches.

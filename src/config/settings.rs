@@ -13,13 +13,14 @@ use super::{
     upstreams,
 };
 use crate::price::Price;
+use crate::selector::Selector;
 
 /// Reads the whole configuration.
 pub(super) fn read(root: Section<'_>) -> Config {
     let (failure, fallback) = failure(root.section("failure"));
     let prices = prices::read(&root, fallback);
     let (estimation, output_caps) = estimation(root.section("estimation"));
-    let config = Config {
+    let mut config = Config {
         attribution: attribution::read(&root),
         forward_attribution: root.boolean("forward_attribution").unwrap_or(false),
         budgets: budgets::read(&root, &prices),
@@ -38,9 +39,20 @@ pub(super) fn read(root: Section<'_>) -> Config {
         sla: sla::read(&root),
         breakers: breaker::read(&root),
         prices,
+        asks_for_route: false,
     };
+    config.asks_for_route = asks_for_route(&config);
     root.finish();
     config
+}
+
+/// Whether any entry is about single routes.
+fn asks_for_route(config: &Config) -> bool {
+    let policies = config.policies.list.iter().map(|policy| &policy.selector);
+    let gates = config.approvals.gates.iter().map(|gate| &gate.selector);
+    let sla = config.sla.iter().map(|sla| &sla.selector);
+    let breakers = config.breakers.iter().map(|breaker| &breaker.selector);
+    policies.chain(gates).chain(sla).chain(breakers).any(Selector::asks_for_route)
 }
 
 fn max_request_bytes(root: &Section<'_>) -> usize {

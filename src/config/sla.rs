@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use super::scope::{self, Scope, Subject};
 use super::section::Section;
+use super::selector;
 use crate::attribute_value;
+use crate::selector::{Selector, Subject};
 
 /// One SLA boundary.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,7 +13,7 @@ pub struct Sla {
     /// `genops.sla.tier`.
     pub tier: Box<str>,
     /// Which calls.
-    pub scope: Scope,
+    pub selector: Selector,
     /// From the decision to the last byte, at most so long.
     pub latency_target_ms: u64,
     /// What a predicted violation does.
@@ -37,9 +38,9 @@ pub enum OnPredicted {
     Refuse,
 }
 
-/// The first entry whose scope has the call.
-pub fn sla_of<'c>(entries: &'c [Arc<Sla>], call: Subject<'_>) -> Option<&'c Arc<Sla>> {
-    entries.iter().find(|entry| entry.scope.contains(call))
+/// The first entry that is about the call.
+pub fn sla_of<'c>(entries: &'c [Arc<Sla>], call: &Subject<'_>) -> Option<&'c Arc<Sla>> {
+    entries.iter().find(|entry| entry.selector.selects(call))
 }
 
 /// Reads every entry.
@@ -54,7 +55,7 @@ fn entry(section: Section<'_>) -> Option<Sla> {
     if let (Some(tier), None) = (tier, meaningful) {
         section.problem("tier", format!("{tier:?} is no meaningful value: {}", attribute_value::RULE));
     }
-    let scope = scope::read(&section);
+    let selector = selector::read(&section);
     section.require("latency_target_ms");
     let latency_target_ms = section.integer("latency_target_ms", 1, HOUR);
     let modes =
@@ -66,7 +67,7 @@ fn entry(section: Section<'_>) -> Option<Sla> {
     section.finish();
     Some(Sla {
         tier: meaningful?.into(),
-        scope,
+        selector,
         latency_target_ms: latency_target_ms?,
         on_predicted,
         deviations,

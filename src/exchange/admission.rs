@@ -24,6 +24,7 @@ use super::refusal;
 use super::request::Call;
 use super::reservation;
 use super::slots;
+use super::subject;
 use crate::amount::{Amount, Unit};
 use crate::budget::{Budget, Key};
 use crate::call::RequestFacts;
@@ -44,6 +45,8 @@ pub(super) struct Admission<'a> {
     pub(super) facts: &'a RequestFacts,
     /// The request's body.
     pub(super) body: &'a [u8],
+    /// Envoy's route, where any entry asks for it.
+    pub(super) route: Option<&'a str>,
     /// What the call may consume.
     pub(super) estimate: Consumption,
     /// What its model costs.
@@ -139,11 +142,13 @@ pub(super) fn decide(
     ports: &dyn Ports,
 ) -> (State, Effects) {
     let longest = tariff.max_output_tokens;
+    let route = subject::route(config, ports);
     let mut admission = Admission {
         config,
         call: &call,
         facts: &facts,
         body,
+        route: route.as_deref(),
         cap: OutputCap::plan(config, &call.endpoint, &facts, longest, body, call.editable),
         estimate,
         tariff,

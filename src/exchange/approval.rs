@@ -98,7 +98,7 @@ fn needs<'c>(admission: &mut Admission<'c>) -> Result<Vec<Need<'c>>, Ground> {
     let models = models(admission.facts);
     let mut needs = Vec::new();
     for gate in &config.approvals.gates {
-        if !gate.watches(|key| admission.value(key), &models) {
+        if !gate.selector.selects(&admission.subject()) {
             continue;
         }
         match estimated(admission, gate, &models) {

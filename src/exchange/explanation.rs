@@ -3,8 +3,9 @@
 //! Knows the journey up to the policies; budgets and limits depend on counters that only a running Envoy has.
 
 use super::contradiction;
-use super::policies::{self, Inquiry};
+use super::policies::Inquiry;
 use super::request;
+use super::subject;
 use crate::attribution::{self, Resolved};
 use crate::budget::Enforcement;
 use crate::call::RequestFacts;
@@ -112,6 +113,7 @@ pub fn explain<'c>(config: &'c Config, described: Described<'_>, ports: &dyn Por
     let estimate = cost::estimate(&facts, endpoint.operation, &config.estimation, longest);
     explanation.estimate = estimate.usage;
     explanation.tools = endpoint.offered_tools(content_type, body).unwrap_or_default();
+    let route = subject::route(config, ports);
     let inquiry = Inquiry {
         config,
         endpoint: &endpoint,
@@ -120,7 +122,7 @@ pub fn explain<'c>(config: &'c Config, described: Described<'_>, ports: &dyn Por
         estimate: &estimate,
         content_type,
         body,
-        route: policies::route(config, ports),
+        route: route.as_deref(),
         now: ports.now(),
     };
     match inquiry.judge() {

@@ -13,8 +13,8 @@ use super::effects::Effects;
 use super::execution::Execution;
 use super::ground::Ground;
 use crate::breaker::{self, Asked, Ending, Ticket, Trouble};
-use crate::budget::Enforcement;
-use crate::config::{Breaker, Config, OnPredicted, Sla, Subject, breaker_of, sla_of};
+use crate::budget::{Enforcement, Key};
+use crate::config::{Breaker, Config, OnPredicted, Sla, breaker_of, sla_of};
 use crate::headers::Headers;
 use crate::ports::Ports;
 use crate::provider::{Reading, RefusalKind};
@@ -40,19 +40,14 @@ pub(super) fn check(admission: &mut Admission<'_>) -> Result<(), Ground> {
     if config.sla.is_empty() && config.breakers.is_empty() {
         return Ok(());
     }
-    let subject = Subject {
-        attribution: admission.call.awu.attribution(),
-        provider: admission.call.endpoint.provider.name(),
-        model: admission.facts.model.as_deref(),
-        operation: admission.call.endpoint.operation.as_str(),
-    };
-    let breaker = breaker_of(&config.breakers, subject);
+    let subject = admission.subject();
+    let breaker = breaker_of(&config.breakers, &subject);
     // An upgraded connection lasts as long as its two ends like.
-    let sla = sla_of(&config.sla, subject).filter(|_| !admission.call.upgrade);
+    let sla = sla_of(&config.sla, &subject).filter(|_| !admission.call.upgrade);
     if breaker.is_none() && sla.is_none() {
         return Ok(());
     }
-    let key = upstream(subject, admission.ports);
+    let key = upstream(admission);
     admission.watch = Some(Box::new(Watch { boundary: None, ticket: None, ending: Ending::Unknown }));
     if let Some(breaker) = breaker {
         ask(admission, breaker, &key)?;
@@ -64,10 +59,11 @@ pub(super) fn check(admission: &mut Admission<'_>) -> Result<(), Ground> {
 }
 
 /// Whose health it is: the cluster that the route has chosen, the provider and the model.
-fn upstream(subject: Subject<'_>, ports: &dyn Ports) -> String {
-    let cluster = ports.property(&["xds", "cluster_name"]).unwrap_or_default();
+fn upstream(admission: &Admission<'_>) -> String {
+    let cluster = admission.ports.property(&["xds", "cluster_name"]).unwrap_or_default();
     let cluster = String::from_utf8_lossy(&cluster);
-    [&cluster, subject.provider.unwrap_or_default(), subject.model.unwrap_or_default()].join("|")
+    let of = |key| admission.value(key).unwrap_or_default();
+    [&cluster, of(Key::Provider), of(Key::Model)].join("|")
 }
 
 fn ask(admission: &mut Admission<'_>, breaker: &Arc<Breaker>, key: &str) -> Result<(), Ground> {

@@ -33,6 +33,7 @@ mod request;
 mod reservation;
 mod settlement;
 mod slots;
+mod subject;
 mod upgrade;
 
 use std::rc::Rc;

@@ -5,13 +5,13 @@
 
 use super::admission::Admission;
 use super::ground::Ground;
+use super::subject;
 use crate::amount::{Amount, Currency, Unit};
 use crate::awu::Attribution;
 use crate::call::RequestFacts;
 use crate::config::{Config, FailMode, Policy};
 use crate::cost::Consumption;
-use crate::policy::{self, Evidence, Subject, Violation};
-use crate::ports::Ports;
+use crate::policy::{self, Case, Evidence, Violation};
 use crate::provider::{Endpoint, RefusalKind, Unreadable};
 use crate::timestamp::Timestamp;
 
@@ -29,7 +29,7 @@ pub(super) fn judge(admission: &mut Admission<'_>) -> Result<(), Ground> {
         estimate: &admission.estimate,
         content_type: admission.call.content_type.as_deref(),
         body: admission.body,
-        route: route(config, admission.ports),
+        route: admission.route,
         now: admission.now,
     };
     let judgements = inquiry.judge().map_err(|problem| Ground::unreadable(&problem.to_string()))?;
@@ -80,15 +80,6 @@ fn ground(policy: &Policy, violation: Violation) -> Ground {
     Ground { by: Some(policy.name.clone()), ..ground }
 }
 
-/// Envoy's route, where a policy asks for it: that is a call to the host.
-pub(super) fn route(config: &Config, ports: &dyn Ports) -> Option<String> {
-    if !config.policies.asks_for_route {
-        return None;
-    }
-    let name = ports.property(&["xds", "route_name"])?;
-    String::from_utf8(name).ok().filter(|name| !name.is_empty())
-}
-
 /// All that policies may ask of a call.
 pub(super) struct Inquiry<'c, 'a> {
     pub(super) config: &'c Config,
@@ -98,7 +89,7 @@ pub(super) struct Inquiry<'c, 'a> {
     pub(super) estimate: &'a Consumption,
     pub(super) content_type: Option<&'a str>,
     pub(super) body: &'a [u8],
-    pub(super) route: Option<String>,
+    pub(super) route: Option<&'a str>,
     pub(super) now: Timestamp,
 }
 
@@ -109,16 +100,16 @@ impl<'c> Inquiry<'c, '_> {
     /// The body cannot be read as a policy has to read it.
     pub(super) fn judge(&self) -> Result<Vec<Judgement<'c>>, Unreadable> {
         let cost = |currency| self.cost(currency);
-        let subject = self.subject(&cost);
+        let case = self.case(&cost);
         let judgement = |policy: &'c Policy| Judgement {
             policy,
-            unmet: policy::unmet(&policy.condition, &subject),
+            unmet: policy.selector.unmet(&case.call),
             violations: Vec::new(),
         };
         let mut judgements: Vec<Judgement<'c>> = self.config.policies.list.iter().map(judgement).collect();
         let evidence = self.evidence(&judgements)?;
         for judgement in judgements.iter_mut().filter(|judgement| judgement.unmet.is_none()) {
-            judgement.violations = policy::judge(judgement.policy, &subject, &evidence);
+            judgement.violations = policy::judge(judgement.policy, &case, &evidence);
         }
         Ok(judgements)
     }
@@ -140,17 +131,10 @@ impl<'c> Inquiry<'c, '_> {
         Ok(evidence)
     }
 
-    fn subject<'s>(&'s self, cost: &'s dyn Fn(Currency) -> Option<Amount>) -> Subject<'s> {
+    fn case<'s>(&'s self, cost: &'s dyn Fn(Currency) -> Option<Amount>) -> Case<'s> {
         let facts = self.facts;
-        let provider = self.endpoint.provider;
-        let slug = provider.name().map(|_| provider.slug());
-        Subject {
-            attribution: self.attribution,
-            providers: [slug, provider.otel_name().filter(|name| Some(*name) != slug)],
-            model: facts.model.as_deref(),
-            fallback_models: &facts.fallback_models,
-            operation: self.endpoint.operation.as_str(),
-            route: self.route.as_deref(),
+        Case {
+            call: subject::of(self.attribution, self.endpoint, facts, self.route),
             region: self.endpoint.region.as_deref(),
             estimate: &self.estimate.usage,
             cost,

@@ -11,8 +11,8 @@ pub use key::sign_hmac;
 pub use key::{Algorithm, Key, KeyError, MIN_SECRET_BYTES};
 
 use crate::amount::{Amount, Unit};
-use crate::budget::{self, Enforcement};
-use crate::config::ModelPattern;
+use crate::budget::Enforcement;
+use crate::selector::Selector;
 
 /// The `approvals` section.
 #[derive(Clone, Debug)]
@@ -62,38 +62,8 @@ pub struct Gate {
     pub unit: Unit,
     /// A call that is estimated at more needs a grant.
     pub above: Amount,
-    /// Which calls it watches: all of these have to hold.
-    pub matches: Vec<Criterion>,
+    /// Which calls it watches; a model that may come to be used is enough, else a fallback would be the way round it.
+    pub selector: Selector,
     /// What the lack of a grant does.
     pub enforcement: Enforcement,
-}
-
-impl Gate {
-    /// Whether it watches a call with these values that may be served by any of `models`.
-    pub fn watches<'v>(
-        &self,
-        mut value: impl FnMut(budget::Key) -> Option<&'v str>,
-        models: &[&str],
-    ) -> bool {
-        self.matches.iter().all(|criterion| match criterion.key {
-            // One that may come to be used is enough: else a fallback would be the way round the gate.
-            budget::Key::Model => models.iter().any(|model| criterion.accepts(model)),
-            key => value(key).is_some_and(|value| criterion.accepts(value)),
-        })
-    }
-}
-
-/// What one value of a call has to be.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Criterion {
-    /// Which value.
-    pub key: budget::Key,
-    /// One of these.
-    pub any_of: Vec<ModelPattern>,
-}
-
-impl Criterion {
-    fn accepts(&self, value: &str) -> bool {
-        self.any_of.iter().any(|pattern| pattern.specificity(value).is_some())
-    }
 }

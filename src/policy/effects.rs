@@ -1,6 +1,6 @@
 //! What a policy forbids by name, place and size.
 
-use super::{Subject, Violation};
+use super::{Case, Violation};
 use crate::amount::{Display, Unit};
 use crate::config::{Ceilings, Lists, Policy};
 use crate::semconv::ReasonCode;
@@ -23,10 +23,10 @@ fn violation(policy: &Policy, code: ReasonCode, what: std::fmt::Arguments<'_>) -
     Violation { code, message: format!("GenOps: policy {:?} {what}.", policy.name) }
 }
 
-pub(super) fn provider(policy: &Policy, subject: &Subject<'_>) -> Option<Violation> {
+pub(super) fn provider(policy: &Policy, case: &Case<'_>) -> Option<Violation> {
     let lists = policy.providers.as_ref()?;
     let code = ReasonCode::PolicyDenyProvider;
-    let names: Vec<&str> = subject.providers().collect();
+    let names: Vec<&str> = case.call.providers().collect();
     let Some(name) = names.first() else {
         let what = format_args!("needs to know the provider, which neither host nor path names");
         return refused(lists, &[""]).map(|_| violation(policy, code, what));
@@ -35,10 +35,10 @@ pub(super) fn provider(policy: &Policy, subject: &Subject<'_>) -> Option<Violati
     Some(violation(policy, code, format_args!("{verb} provider {name:?}")))
 }
 
-pub(super) fn region(policy: &Policy, subject: &Subject<'_>) -> Option<Violation> {
+pub(super) fn region(policy: &Policy, case: &Case<'_>) -> Option<Violation> {
     let regions = policy.regions.as_ref()?;
     let code = ReasonCode::PolicyDenyRegion;
-    let Some(region) = subject.region else {
+    let Some(region) = case.region else {
         let unknown = format_args!("needs to know the region, which neither host nor path names");
         return regions.refuses_unknown.then(|| violation(policy, code, unknown));
     };
@@ -47,15 +47,15 @@ pub(super) fn region(policy: &Policy, subject: &Subject<'_>) -> Option<Violation
 }
 
 /// Every model that may answer has to be permitted.
-pub(super) fn model(policy: &Policy, subject: &Subject<'_>) -> Option<Violation> {
+pub(super) fn model(policy: &Policy, case: &Case<'_>) -> Option<Violation> {
     let lists = policy.models.as_ref()?;
     let code = ReasonCode::PolicyDenyModel;
-    let refused_one = subject.models().find_map(|model| Some((refused(lists, &[model])?, model)));
+    let refused_one = case.call.models().find_map(|model| Some((refused(lists, &[model])?, model)));
     if let Some((verb, model)) = refused_one {
         return Some(violation(policy, code, format_args!("{verb} model {model:?}")));
     }
     // A name that is not there is an empty one, which only "*" matches.
-    let refused = subject.model.is_none() && refused(lists, &[""]).is_some();
+    let refused = case.call.model.is_none() && refused(lists, &[""]).is_some();
     let what = format_args!("needs to know the model, which the request does not name");
     refused.then(|| violation(policy, code, what))
 }
@@ -74,13 +74,13 @@ pub(super) fn tool(policy: &Policy, offered: &[Tool]) -> Option<Violation> {
 }
 
 /// The first ceiling that the call is above.
-pub(super) fn ceilings(policy: &Policy, subject: &Subject<'_>) -> Option<Violation> {
+pub(super) fn ceilings(policy: &Policy, case: &Case<'_>) -> Option<Violation> {
     let Ceilings { max_input_tokens, max_output_tokens, max_total_tokens, .. } = policy.ceilings;
     let Ceilings { max_cost, max_request_bytes, max_choices, .. } = policy.ceilings;
-    let usage = subject.estimate;
+    let usage = case.estimate;
     let figures = [
-        ("max_request_bytes", max_request_bytes, Some(subject.body_bytes)),
-        ("max_choices", max_choices, Some(subject.choices)),
+        ("max_request_bytes", max_request_bytes, Some(case.body_bytes)),
+        ("max_choices", max_choices, Some(case.choices)),
         ("max_input_tokens", max_input_tokens, usage.input_tokens),
         ("max_output_tokens", max_output_tokens, usage.output_tokens),
         ("max_total_tokens", max_total_tokens, usage.total()),
@@ -95,14 +95,14 @@ pub(super) fn ceilings(policy: &Policy, subject: &Subject<'_>) -> Option<Violati
     }
     let (most, currency) = max_cost?;
     let unit = Unit::Money(currency);
-    match (subject.cost)(currency) {
+    match (case.cost)(currency) {
         Some(cost) if cost > most => {
             let (most, cost, code) = (Display(most, unit), Display(cost, unit), currency.as_str());
             let what = format_args!("has max_cost {most} {code}, and this call may cost {cost}");
             Some(violation(policy, ReasonCode::CeilingExceeded, what))
         }
-        None if subject.refuses_unpriced => {
-            let (model, code) = (subject.model.unwrap_or("(none)"), currency.as_str());
+        None if case.refuses_unpriced => {
+            let (model, code) = (case.call.model.unwrap_or("(none)"), currency.as_str());
             let what = format_args!("has a max_cost, and model {model:?} has no price in {code}");
             Some(violation(policy, ReasonCode::ModelUnpriced, what))
         }

@@ -1,19 +1,17 @@
 //! Judges a call by the configured policies: which apply, and what each forbids it.
 //!
-//! Pure: a [`Subject`] and its [`Evidence`] in, [`Violation`]s out, the same for the same. Knows no provider, no budget
+//! Pure: a [`Case`] and its [`Evidence`] in, [`Violation`]s out, the same for the same. Knows no provider, no budget
 //! and no host; reads neither bodies nor clocks. What it says of content is the name of a rule, never what was found.
 
-mod condition;
 mod effects;
 mod hours;
 mod search;
 
-pub use condition::unmet;
 pub use search::{Hits, search};
 
 use crate::amount::{Amount, Currency};
-use crate::awu::Attribution;
 use crate::config::Policy;
+use crate::selector::Subject;
 use crate::semconv::ReasonCode;
 use crate::timestamp::Timestamp;
 use crate::tool::Tool;
@@ -21,19 +19,9 @@ use crate::usage::Usage;
 
 /// What is known of a call when policies judge it.
 #[derive(Clone, Copy)]
-pub struct Subject<'a> {
-    /// Whose work it is.
-    pub attribution: &'a Attribution,
-    /// Both names of the provider, where they are known.
-    pub providers: [Option<&'a str>; 2],
-    /// The model as requested.
-    pub model: Option<&'a str>,
-    /// Models that may answer instead.
-    pub fallback_models: &'a [String],
-    /// The operation's name.
-    pub operation: &'a str,
-    /// Envoy's route, where it was asked for.
-    pub route: Option<&'a str>,
+pub struct Case<'a> {
+    /// Its names, by which policies apply.
+    pub call: Subject<'a>,
     /// Where the call is answered, as far as host and path say.
     pub region: Option<&'a str>,
     /// What it may consume.
@@ -48,17 +36,6 @@ pub struct Subject<'a> {
     pub choices: u64,
     /// Now.
     pub now: Timestamp,
-}
-
-impl Subject<'_> {
-    /// Every model that may answer.
-    fn models(&self) -> impl Iterator<Item = &str> {
-        self.model.into_iter().chain(self.fallback_models.iter().map(String::as_str)).map(str::trim)
-    }
-
-    fn providers(&self) -> impl Iterator<Item = &str> {
-        self.providers.into_iter().flatten()
-    }
 }
 
 /// What was looked up in the request's body, where a policy that applies asks for it.
@@ -99,14 +76,14 @@ pub fn needs<'p>(applying: impl IntoIterator<Item = &'p Policy>) -> Needs {
 }
 
 /// Everything that a policy forbids a call to which it applies, in a fixed order.
-pub fn judge(policy: &Policy, subject: &Subject<'_>, evidence: &Evidence) -> Vec<Violation> {
+pub fn judge(policy: &Policy, case: &Case<'_>, evidence: &Evidence) -> Vec<Violation> {
     let mut violations = Vec::new();
-    violations.extend(hours::violation(policy, subject.now));
-    violations.extend(effects::provider(policy, subject));
-    violations.extend(effects::region(policy, subject));
-    violations.extend(effects::model(policy, subject));
+    violations.extend(hours::violation(policy, case.now));
+    violations.extend(effects::provider(policy, case));
+    violations.extend(effects::region(policy, case));
+    violations.extend(effects::model(policy, case));
     violations.extend(effects::tool(policy, &evidence.tools));
-    violations.extend(effects::ceilings(policy, subject));
+    violations.extend(effects::ceilings(policy, case));
     violations.extend(policy.content.iter().filter_map(|rule| search::violation(policy, rule, evidence)));
     violations
 }

@@ -128,13 +128,10 @@ fn a_constant_and_the_keys_of_limits_are_read_as_the_schema_says() {
     assert!(parse(&limits(r#""anything": -5"#)).is_err());
 }
 
-/// How the reference spells a key: all attributes, and all values that a gate can match, are explained at once.
+/// How the reference spells a key: all attributes are explained at once, and so is what every entry can match.
 fn documented(place: &str) -> String {
-    if place.starts_with("approvals.gates[].match.") {
-        return "approvals.gates[].match.<value>".to_owned();
-    }
-    let listed = ["sla[].match.", "breakers[].match."];
-    if let Some(key) = listed.iter().find_map(|list| place.strip_prefix(list)) {
+    let matched = place.split_once("[].match.").filter(|(list, _)| *list != "upstreams");
+    if let Some((_, key)) = matched {
         let attribute = Attribute::parse(key).is_some();
         return format!("match.{}", if attribute { "<attribute>" } else { key });
     }
