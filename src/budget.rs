@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use crate::amount::{Amount, Unit};
 use crate::awu::Attribute;
+use crate::selector::Selector;
 use crate::window::Window;
 
 /// A value that splits a budget into one account for each customer, model …
@@ -90,6 +91,8 @@ pub struct Budget {
     pub family: Family,
     /// Unique in its family; names the accounts in the store.
     pub name: Box<str>,
+    /// Which calls it counts.
+    pub selector: Selector,
     /// What splits it into accounts; one account for all when empty.
     pub per: Vec<Key>,
     /// What it counts.
@@ -127,6 +130,7 @@ impl Budget {
         Self {
             family: Family::default(),
             name: name.into(),
+            selector: Selector::default(),
             per: Vec::new(),
             unit,
             limit,

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use crate::amount::{Amount, Unit};
 use crate::budget::{self, Enforcement, Key, OnFull};
+use crate::selector::Selector;
 
 /// How what was taken comes back.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -24,6 +25,8 @@ pub enum Algorithm {
 pub struct RateLimit {
     /// Unique among rate limits; names its cells in the store.
     pub name: Box<str>,
+    /// Which calls it counts.
+    pub selector: Selector,
     /// What splits it into cells; one cell for all when empty.
     pub per: Vec<Key>,
     /// What it counts.
@@ -60,6 +63,7 @@ impl RateLimit {
     pub fn new(name: &str, unit: Unit, amount: Amount, period_ms: u64) -> Self {
         Self {
             name: name.into(),
+            selector: Selector::default(),
             per: Vec::new(),
             unit,
             amount,

@@ -15,18 +15,32 @@ fn configuration(matches: &Value) -> Value {
         "approvals": {"gates": [{"name": "g", "match": matches, "unit": "tokens", "above": 1}]},
         "sla": [{"tier": "s", "match": matches, "latency_target_ms": 1}],
         "breakers": [{"name": "b", "match": matches}],
+        "budgets": [{"name": "b", "match": matches, "unit": "tokens", "limit": 1, "window": "day"}],
+        "rate_limits": [{"name": "r", "match": matches, "unit": "requests", "amount": 1, "period": "day"}],
+        "concurrency_limits": [{"name": "c", "match": matches, "max": 1}],
     })
 }
 
 /// Where they stand.
-const PLACES: [&str; 4] = ["policies[0]", "approvals.gates[0]", "sla[0]", "breakers[0]"];
+const PLACES: [&str; 7] = [
+    "policies[0]",
+    "approvals.gates[0]",
+    "sla[0]",
+    "breakers[0]",
+    "budgets[0]",
+    "rate_limits[0]",
+    "concurrency_limits[0]",
+];
 
-fn selectors(config: &Config) -> [&Selector; 4] {
+fn selectors(config: &Config) -> [&Selector; 7] {
     [
         &config.policies.list[0].selector,
         &config.approvals.gates[0].selector,
         &config.sla[0].selector,
         &config.breakers[0].selector,
+        &config.budgets[0].selector,
+        &config.rate_limits[0].selector,
+        &config.concurrency_limits[0].slots.selector,
     ]
 }
 

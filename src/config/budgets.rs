@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::section::{Section, describe, whole_number};
+use super::selector;
 use super::unit::{limit, limit_problem, limit_rule, unit};
 use crate::amount::{Amount, Unit};
 use crate::attribute_value;
@@ -72,6 +73,7 @@ fn reservation(section: Option<Section<'_>>) -> Reservation {
 
 fn budget(section: Section<'_>, reservation: &Reservation, prices: &PriceList) -> Option<Budget> {
     let name = name(&section);
+    let selector = selector::read(&section);
     let per = per(&section);
     let unit = unit(&section, prices);
     section.require("limit");
@@ -90,6 +92,7 @@ fn budget(section: Section<'_>, reservation: &Reservation, prices: &PriceList) -
     let on_full = section.one_of("on_full", &FULLS).unwrap_or_default();
     section.finish();
     Some(Budget {
+        selector,
         per,
         limits: limits?,
         enforcement,

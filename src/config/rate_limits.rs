@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::budgets::{FULLS, MODES, limits, name, per};
 use super::section::{Section, whole_number};
+use super::selector;
 use crate::amount::{Amount, Unit};
 use crate::budget::{Budget, Family, OnExpiry};
 use crate::rate_limit::{Algorithm, RateLimit};
@@ -55,6 +56,7 @@ pub(super) fn read_concurrency(root: &Section<'_>) -> Vec<ConcurrencyLimit> {
 
 fn rate_limit(section: Section<'_>) -> Option<RateLimit> {
     let name = name(&section);
+    let selector = selector::read(&section);
     let per = per(&section);
     section.require("unit");
     let unit = section.one_of("unit", &[("requests", Unit::Requests), ("tokens", Unit::Tokens)]);
@@ -74,6 +76,7 @@ fn rate_limit(section: Section<'_>) -> Option<RateLimit> {
     section.finish();
     let amount = amount?;
     Some(RateLimit {
+        selector,
         per,
         limits,
         algorithm,
@@ -101,6 +104,7 @@ fn period_ms(section: &Section<'_>) -> Option<u64> {
 
 fn concurrency_limit(section: Section<'_>) -> Option<ConcurrencyLimit> {
     let name = name(&section);
+    let selector = selector::read(&section);
     let per = per(&section);
     section.require("max");
     let max = section.integer("max", 0, 1_000_000).map(Amount::new);
@@ -113,6 +117,7 @@ fn concurrency_limit(section: Section<'_>) -> Option<ConcurrencyLimit> {
     section.finish();
     let slots = Budget {
         family: Family::Concurrency,
+        selector,
         per,
         limits,
         enforcement,

@@ -52,7 +52,11 @@ fn asks_for_route(config: &Config) -> bool {
     let gates = config.approvals.gates.iter().map(|gate| &gate.selector);
     let sla = config.sla.iter().map(|sla| &sla.selector);
     let breakers = config.breakers.iter().map(|breaker| &breaker.selector);
-    policies.chain(gates).chain(sla).chain(breakers).any(Selector::asks_for_route)
+    let budgets = config.budgets.iter().map(|budget| &budget.selector);
+    let rates = config.rate_limits.iter().map(|limit| &limit.selector);
+    let slots = config.concurrency_limits.iter().map(|limit| &limit.slots.selector);
+    let limits = budgets.chain(rates).chain(slots);
+    policies.chain(gates).chain(sla).chain(breakers).chain(limits).any(Selector::asks_for_route)
 }
 
 fn max_request_bytes(root: &Section<'_>) -> usize {

@@ -43,8 +43,9 @@ pub(super) fn take(admission: &mut Admission<'_>) -> Result<(), Ground> {
 }
 
 fn demands<'c>(admission: &Admission<'c>) -> Vec<Demand<'c>> {
-    let config = admission.config;
-    let applies = config.rate_limits.iter().filter_map(|limit| {
+    let (config, call) = (admission.config, admission.subject());
+    let selected = config.rate_limits.iter().filter(|limit| limit.selector.selects(&call));
+    let applies = selected.filter_map(|limit| {
         let key = limit.key(|key| admission.value(key))?;
         let amount = match limit.unit {
             Unit::Requests => Amount::new(1),

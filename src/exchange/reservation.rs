@@ -131,10 +131,13 @@ fn warning_failure(reserved: &Reserved, demands: &[Demand<'_>]) -> Option<Ledger
 
 /// The amounts that apply to this call; and, where a price is missing or only assumed, what that is worth.
 fn demands<'c>(admission: &Admission<'c>) -> (Vec<Demand<'c>>, Option<Enforcement>) {
-    let config = admission.config;
+    let (config, call) = (admission.config, admission.subject());
     let mut unpriced = None;
     let mut demands = Vec::with_capacity(config.budgets.len());
     for budget in &config.budgets {
+        if !budget.selector.selects(&call) {
+            continue;
+        }
         let Some(key) = budget.key(|key| admission.value(key)) else { continue };
         let mode = match admission.amount(budget.unit) {
             Ok(amount) => {

@@ -23,10 +23,11 @@ pub(super) fn occupy(admission: &mut Admission<'_>) -> Result<(), Ground> {
     if admission.config.concurrency_limits.is_empty() {
         return Ok(());
     }
-    let config = admission.config;
+    let (config, call) = (admission.config, admission.subject());
     let applies = config
         .concurrency_limits
         .iter()
+        .filter(|limit| limit.slots.selector.selects(&call))
         .filter_map(|limit| Some(Demand { limit, key: limit.slots.key(|key| admission.value(key))? }));
     let demands: Vec<Demand<'_>> = applies.collect();
     let claims: Vec<Claim<'_>> = demands
