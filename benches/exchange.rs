@@ -11,38 +11,8 @@ use std::time::Instant;
 use genops::config::{Config, parse};
 use genops::exchange::{Event, Exchange};
 use genops::headers::Headers;
-use genops::ports::{Clock, Expected, Properties, Random, Store, StoreError, Version};
-use genops::testing::MemoryStore;
+use genops::testing::{MemoryStore, Still};
 use genops::timestamp::Timestamp;
-
-struct Host(MemoryStore);
-
-impl Store for Host {
-    fn get(&self, key: &str) -> Result<Option<(Vec<u8>, Version)>, StoreError> {
-        self.0.get(key)
-    }
-    fn compare_and_set(&self, key: &str, bytes: &[u8], expected: Expected) -> Result<(), StoreError> {
-        self.0.compare_and_set(key, bytes, expected)
-    }
-}
-
-impl Clock for Host {
-    fn now(&self) -> Timestamp {
-        Timestamp::from_seconds(1_771_286_400)
-    }
-}
-
-impl Random for Host {
-    fn bits128(&self) -> Option<u128> {
-        Some(7)
-    }
-}
-
-impl Properties for Host {
-    fn property(&self, _path: &[&str]) -> Option<Vec<u8>> {
-        None
-    }
-}
 
 const CONFIG: &str = r#"{
   "attribution": {"project": {"on_missing": {"constant": "chatbot"}},
@@ -100,7 +70,7 @@ fn body(size: usize) -> Vec<u8> {
     [head.as_slice(), &text, tail].concat()
 }
 
-fn exchange(config: &Rc<Config>, host: &Host, body: &[u8]) {
+fn exchange(config: &Rc<Config>, host: &Still<MemoryStore>, body: &[u8]) {
     let mut exchange = Exchange::new(config.clone());
     let headers = Headers::new(REQUEST);
     black_box(exchange.step(Event::RequestHeaders { headers, end_of_stream: false }, host));
@@ -115,7 +85,7 @@ fn exchange(config: &Rc<Config>, host: &Host, body: &[u8]) {
 /// The best of many short rounds, in nanoseconds: a busy machine interrupts the long ones.
 fn measure(config: &Rc<Config>, body: &[u8]) -> f64 {
     const EXCHANGES: u32 = 100;
-    let host = Host(MemoryStore::default());
+    let host = Still { store: MemoryStore::default(), now: Timestamp::from_seconds(1_771_286_400) };
     let round = || {
         let start = Instant::now();
         (0..EXCHANGES).for_each(|_| exchange(config, &host, body));

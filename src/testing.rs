@@ -1,13 +1,15 @@
 //! Fakes of the ports that hold state, for tests, benchmarks and the command line; native only.
 //!
 //! [`MemoryStore`] behaves as Envoy's shared data does: versions rise, nothing is ever deleted, a write against any
-//! version but the current one is a conflict.
+//! version but the current one is a conflict. [`Racing`] lets another worker come in between, and [`Still`] makes all ports of
+//! a store.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use crate::ports::{Expected, Store, StoreError, Version};
+use crate::ports::{Clock, Expected, Properties, Random, Store, StoreError, Version};
+use crate::timestamp::Timestamp;
 
 /// A store in memory. Clones share what they hold, as workers share a host's store.
 #[derive(Clone, Debug, Default)]
@@ -73,5 +75,66 @@ impl Store for MemoryStore {
             }
         }
         Ok(())
+    }
+}
+
+/// A store on which another worker acts between every read and the write after it.
+pub struct Racing<F> {
+    store: MemoryStore,
+    rival: RefCell<F>,
+}
+
+impl<F: FnMut(&MemoryStore)> Racing<F> {
+    /// `rival` acts on the same `store`, before each write.
+    pub fn new(store: MemoryStore, rival: F) -> Self {
+        Self { store, rival: RefCell::new(rival) }
+    }
+}
+
+impl<F: FnMut(&MemoryStore)> Store for Racing<F> {
+    fn get(&self, key: &str) -> Result<Option<(Vec<u8>, Version)>, StoreError> {
+        self.store.get(key)
+    }
+
+    fn compare_and_set(&self, key: &str, bytes: &[u8], expected: Expected) -> Result<(), StoreError> {
+        (self.rival.borrow_mut())(&self.store);
+        self.store.compare_and_set(key, bytes, expected)
+    }
+}
+
+/// All ports over a store, at a moment that does not pass, before a proxy that knows nothing.
+#[derive(Clone, Debug)]
+pub struct Still<S> {
+    /// The store.
+    pub store: S,
+    /// The moment.
+    pub now: Timestamp,
+}
+
+impl<S: Store> Store for Still<S> {
+    fn get(&self, key: &str) -> Result<Option<(Vec<u8>, Version)>, StoreError> {
+        self.store.get(key)
+    }
+
+    fn compare_and_set(&self, key: &str, bytes: &[u8], expected: Expected) -> Result<(), StoreError> {
+        self.store.compare_and_set(key, bytes, expected)
+    }
+}
+
+impl<S> Clock for Still<S> {
+    fn now(&self) -> Timestamp {
+        self.now
+    }
+}
+
+impl<S> Random for Still<S> {
+    fn bits128(&self) -> Option<u128> {
+        Some(7)
+    }
+}
+
+impl<S> Properties for Still<S> {
+    fn property(&self, _path: &[&str]) -> Option<Vec<u8>> {
+        None
     }
 }

@@ -2,8 +2,7 @@
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use std::io::Write;
-use std::process::{Command, Stdio};
+mod command;
 
 const CONFIG: &str = r#"{"catalogue": "none", "policies": [{"name": "approved", "models": {"allow": "gpt-4o*"}}],
     "upstreams": [{"match": {"cluster": "llm"}, "region": "eu-west-1"}]}"#;
@@ -31,19 +30,8 @@ impl Drop for File {
 
 /// Runs `genops explain` with arguments and an input; gives exit code, output, errors.
 fn explain(arguments: &[&str], input: &str) -> (i32, String, String) {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_genops"))
-        .arg("explain")
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    // It may end before it reads.
-    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
-    let output = child.wait_with_output().unwrap();
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+    let ran = command::run(command::genops().arg("explain").args(arguments), input.as_bytes());
+    (ran.code, ran.output, ran.errors)
 }
 
 #[test]

@@ -2,32 +2,21 @@
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
-use std::io::Write;
+mod command;
+
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
+use command::Ran;
 use serde_json::{Value, json};
-
-struct Ran {
-    code: i32,
-    output: String,
-    errors: String,
-}
 
 /// Runs `genops grant` with an environment that holds `key`, if any.
 fn grant(arguments: &[&str], key: Option<&str>, input: &str) -> Ran {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_genops"));
+    let mut command = command::genops();
     command.arg("grant").args(arguments).env_remove("GENOPS_GRANT_KEY");
     if let Some(key) = key {
         command.env("GENOPS_GRANT_KEY", key);
     }
-    let command = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().unwrap();
-    // It does not read its input when it is given a file.
-    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
-    let output = child.wait_with_output().unwrap();
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    Ran { code: output.status.code().unwrap(), output: text(output.stdout), errors: text(output.stderr) }
+    command::run(&mut command, input.as_bytes())
 }
 
 fn folder(name: &str) -> PathBuf {

@@ -2,8 +2,8 @@
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
-use std::io::Write;
-use std::process::{Command, Stdio};
+mod command;
+
 use std::rc::Rc;
 
 use genops::config::{Config, parse};
@@ -48,13 +48,9 @@ impl Properties for World {
 }
 
 fn genops(arguments: &[&str], input: &str) -> String {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_genops"));
-    let command = command.arg("grant").args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped());
-    let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
-    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
-    let output = child.wait_with_output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    let ran = command::run(command::genops().arg("grant").args(arguments), input.as_bytes());
+    assert_eq!(ran.code, 0, "{}", ran.errors);
+    ran.output.trim().to_owned()
 }
 
 /// The refusal, or `None` where the call goes upstream.

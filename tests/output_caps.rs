@@ -18,16 +18,16 @@ use genops::cost;
 use genops::exchange::{Effects, Event, Exchange, Flow};
 use genops::headers::Headers;
 use genops::ledger::{self, Claim};
-use genops::ports::{Clock, Expected, Properties, Random, Store, StoreError, Version};
-use genops::testing::MemoryStore;
+use genops::ports::{Expected, Store, StoreError, Version};
+use genops::testing::{MemoryStore, Still};
 use genops::timestamp::Timestamp;
 use genops::usage::Usage;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-/// A host on which another worker comes between two reads of the store.
+/// A store on which another worker comes between two reads.
 #[derive(Default)]
-struct Host {
+struct Crowded {
     store: MemoryStore,
     neighbours: RefCell<Vec<Neighbour>>,
 }
@@ -41,7 +41,7 @@ struct Neighbour {
 
 const NOW: Timestamp = Timestamp::from_seconds(1_771_286_400);
 
-impl Store for Host {
+impl Store for Crowded {
     fn get(&self, key: &str) -> Result<Option<(Vec<u8>, Version)>, StoreError> {
         let is_due = |neighbour: &mut Neighbour| {
             let left = neighbour.after_reads.get();
@@ -57,24 +57,6 @@ impl Store for Host {
     }
     fn compare_and_set(&self, key: &str, bytes: &[u8], expected: Expected) -> Result<(), StoreError> {
         self.store.compare_and_set(key, bytes, expected)
-    }
-}
-
-impl Clock for Host {
-    fn now(&self) -> Timestamp {
-        NOW
-    }
-}
-
-impl Random for Host {
-    fn bits128(&self) -> Option<u128> {
-        Some(7)
-    }
-}
-
-impl Properties for Host {
-    fn property(&self, _path: &[&str]) -> Option<Vec<u8>> {
-        None
     }
 }
 
@@ -154,12 +136,12 @@ fn config(mode: &str, budgets: &[Spent]) -> Config {
 }
 
 /// What is left of a budget.
-fn left(host: &Host, budget: &Budget) -> Amount {
+fn left(host: &Still<Crowded>, budget: &Budget) -> Amount {
     ledger::inspect(host, NOW, budget, "").unwrap().left()
 }
 
 /// The exchange up to its decision.
-fn decide(config: &Rc<Config>, host: &Host, call: &Call, body: &str) -> Effects {
+fn decide(config: &Rc<Config>, host: &Still<Crowded>, call: &Call, body: &str) -> Effects {
     let path = if call.thinking.is_some() { "/v1/messages" } else { "/v1/chat/completions" };
     let mut exchange = Exchange::new(config.clone());
     let length = body.len().to_string();
@@ -200,7 +182,7 @@ proptest! {
         budgets in prop::collection::vec(spent(), 0..4), call in call(), fits in any::<bool>(),
     ) {
         let config = Rc::new(config(if fits { "fit" } else { "inject" }, &budgets));
-        let host = Host::default();
+        let host = Still { store: Crowded::default(), now: NOW };
         for (budget, spent) in config.budgets.iter().zip(&budgets) {
             let amount = Amount::new(budget.limit.get() * spent.spent_percent / 100);
             let reserved = ledger::reserve_all(&host, NOW, &[Claim { budget, key: "", amount: Amount::new(0) }]);
@@ -247,15 +229,15 @@ proptest! {
         takes in prop::collection::vec((0..12_u32, any::<prop::sample::Index>(), 0..1_000_u64), 0..6),
     ) {
         let config = Rc::new(config("fit", &budgets));
-        let host = Host::default();
+        let host = Still { store: Crowded::default(), now: NOW };
         for (after_reads, which, tokens) in takes {
             let budget = which.get(&config.budgets).clone();
             let amount = Amount::new(if budget.limit.get() > 10_000 { tokens * 1_000 } else { tokens });
-            host.neighbours.borrow_mut().push(Neighbour { after_reads: Cell::new(after_reads), budget, amount });
+            host.store.neighbours.borrow_mut().push(Neighbour { after_reads: Cell::new(after_reads), budget, amount });
         }
         let body = call.body();
         let effects = decide(&config, &host, &call, &body);
-        host.neighbours.borrow_mut().clear();
+        host.store.neighbours.borrow_mut().clear();
         for budget in config.budgets.iter().filter(|budget| budget.enforcement == Enforcement::Enforce) {
             let balance = ledger::inspect(&host, NOW, budget, "").unwrap();
             prop_assert!(balance.consumed.plus(balance.pending) <= balance.allocated, "{:?}", balance);

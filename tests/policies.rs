@@ -4,26 +4,18 @@
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod command;
+
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::path::Path;
-use std::process::{Command, Stdio};
 
 /// Runs `genops explain CONFIG -` on requests; what it tells, cut where each request begins.
 fn explain(config: &Path, requests: &[String]) -> Vec<String> {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_genops"))
-        .arg("explain")
-        .arg(config)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    // It does not read its input when the configuration is bad.
-    let _ = child.stdin.take().unwrap().write_all(format!("[{}]", requests.join(",")).as_bytes());
-    let output = child.wait_with_output().unwrap();
-    assert_eq!(output.stderr, b"", "{}", String::from_utf8_lossy(&output.stderr));
-    let told = String::from_utf8(output.stdout).unwrap().replace(&format!("{}: ", config.display()), "");
+    let input = format!("[{}]", requests.join(","));
+    let ran = command::run(command::genops().arg("explain").arg(config), input.as_bytes());
+    // Explained, or refused with its problems; that something cannot be read is neither.
+    assert!(ran.code < 2 && ran.errors.is_empty(), "{ran:?}");
+    let told = ran.output.replace(&format!("{}: ", config.display()), "");
     told.split("\n\n").map(str::to_owned).collect()
 }
 

@@ -13,41 +13,11 @@ use std::rc::Rc;
 use genops::config::parse;
 use genops::exchange::{Effects, Event, Exchange, Flow};
 use genops::headers::Headers;
-use genops::ports::{Clock, Expected, Properties, Random, Store, StoreError, Version};
 use genops::telemetry::metric::Metric;
-use genops::testing::MemoryStore;
+use genops::testing::{MemoryStore, Still};
 use genops::timestamp::Timestamp;
 use proptest::prelude::*;
 use serde_json::{Value, json};
-
-struct Host(MemoryStore);
-
-impl Store for Host {
-    fn get(&self, key: &str) -> Result<Option<(Vec<u8>, Version)>, StoreError> {
-        self.0.get(key)
-    }
-    fn compare_and_set(&self, key: &str, bytes: &[u8], expected: Expected) -> Result<(), StoreError> {
-        self.0.compare_and_set(key, bytes, expected)
-    }
-}
-
-impl Clock for Host {
-    fn now(&self) -> Timestamp {
-        Timestamp::from_seconds(1_771_243_200)
-    }
-}
-
-impl Random for Host {
-    fn bits128(&self) -> Option<u128> {
-        Some(7)
-    }
-}
-
-impl Properties for Host {
-    fn property(&self, _path: &[&str]) -> Option<Vec<u8>> {
-        None
-    }
-}
 
 const HEADERS: &[(&[u8], &[u8])] = &[
     (b":method", b"POST"),
@@ -67,7 +37,10 @@ fn govern(policies: &[Value], body: &str) -> Effects {
         "telemetry": {"otlp": {"cluster": "otel"}},
     });
     let config = Rc::new(parse(&config.to_string()).unwrap());
-    let (mut exchange, host) = (Exchange::new(config), Host(MemoryStore::default()));
+    let (mut exchange, host) = (
+        Exchange::new(config),
+        Still { store: MemoryStore::default(), now: Timestamp::from_seconds(1_771_243_200) },
+    );
     exchange.step(Event::RequestHeaders { headers: Headers::new(HEADERS), end_of_stream: false }, &host);
     exchange.step(Event::RequestBody { body: body.as_bytes() }, &host)
 }

@@ -3,7 +3,7 @@
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
-use std::process::Command;
+mod command;
 
 use genops::amount::{Amount, Currency, Unit};
 use genops::call::ServiceTier;
@@ -16,9 +16,8 @@ const SAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/litell
 
 /// Exit code, output, errors.
 fn genops(arguments: &[&str]) -> (i32, String, String) {
-    let output = Command::new(env!("CARGO_BIN_EXE_genops")).args(arguments).output().unwrap();
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+    let ran = command::run(command::genops().args(arguments), b"");
+    (ran.code, ran.output, ran.errors)
 }
 
 fn import(options: &[&str]) -> (String, String) {

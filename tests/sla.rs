@@ -13,9 +13,9 @@ use std::cell::RefCell;
 use std::sync::Arc;
 
 use genops::config::{self, Sla};
-use genops::ports::{Expected, Store, StoreError, Version};
+use genops::ports::Store;
 use genops::sla::{self, Forecast, SlaError};
-use genops::testing::MemoryStore;
+use genops::testing::{MemoryStore, Racing};
 use genops::timestamp::Timestamp;
 use proptest::prelude::*;
 
@@ -110,23 +110,6 @@ fn invented_models_leave_memory_flat_and_damaged_records_are_failures() {
     }
 }
 
-/// Another worker acts between every read and the write after it.
-struct Racing<F> {
-    store: MemoryStore,
-    rival: RefCell<F>,
-}
-
-impl<F: FnMut(&MemoryStore)> Store for Racing<F> {
-    fn get(&self, key: &str) -> Result<Option<(Vec<u8>, Version)>, StoreError> {
-        self.store.get(key)
-    }
-
-    fn compare_and_set(&self, key: &str, bytes: &[u8], expected: Expected) -> Result<(), StoreError> {
-        (self.rival.borrow_mut())(&self.store);
-        self.store.compare_and_set(key, bytes, expected)
-    }
-}
-
 #[test]
 fn of_two_workers_at_once_one_probes() {
     let gold = tier(r#""on_predicted": "refuse", "min_observations": 1"#);
@@ -137,7 +120,7 @@ fn of_two_workers_at_once_one_probes() {
         matches!(sla::forecast(store, at(0), &gold, KEY).unwrap(), Forecast::Probe { .. })
     };
     let rival = |store: &MemoryStore| *probes.borrow_mut() += usize::from(is_probe(store));
-    let racing = Racing { store, rival: RefCell::new(rival) };
+    let racing = Racing::new(store, rival);
     let own = usize::from(is_probe(&racing));
     assert_eq!(own + *probes.borrow(), 1);
 }

@@ -17,8 +17,8 @@ use std::sync::Arc;
 use genops::breaker::{self, Asked, BreakerError, Ending, Outcome, Ticket, Trouble};
 use genops::bucket::Bucket;
 use genops::config::{self, Breaker};
-use genops::ports::{Expected, Store, StoreError, Version};
-use genops::testing::MemoryStore;
+use genops::ports::Store;
+use genops::testing::{MemoryStore, Racing};
 use genops::timestamp::Timestamp;
 
 const START_MS: u64 = 1_771_300_000_000;
@@ -249,23 +249,6 @@ fn damaged_records_are_failures_and_left_as_they_are() {
     }
 }
 
-/// Another worker acts between every read and the write after it.
-struct Racing<F> {
-    store: MemoryStore,
-    rival: RefCell<F>,
-}
-
-impl<F: FnMut(&MemoryStore)> Store for Racing<F> {
-    fn get(&self, key: &str) -> Result<Option<(Vec<u8>, Version)>, StoreError> {
-        self.store.get(key)
-    }
-
-    fn compare_and_set(&self, key: &str, bytes: &[u8], expected: Expected) -> Result<(), StoreError> {
-        (self.rival.borrow_mut())(&self.store);
-        self.store.compare_and_set(key, bytes, expected)
-    }
-}
-
 #[test]
 fn a_lost_race_never_lets_more_probes_through() {
     for probes in 1..=4 {
@@ -274,7 +257,7 @@ fn a_lost_race_never_lets_more_probes_through() {
         assert!(call(&store, 0, &breaker, FAILURE));
         let rivals = RefCell::new(Vec::new());
         let rival = |store: &MemoryStore| rivals.borrow_mut().extend(ask(store, 10, &breaker).ok());
-        let racing = Racing { store, rival: RefCell::new(rival) };
+        let racing = Racing::new(store, rival);
         let own: Vec<Ticket> = (0..6).filter_map(|_| ask(&racing, 10, &breaker).ok()).collect();
         assert_eq!(own.len() + rivals.borrow().len(), probes, "{} of our own", own.len());
     }

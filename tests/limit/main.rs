@@ -18,9 +18,9 @@ use std::sync::Arc;
 use genops::amount::{Amount, Unit};
 use genops::budget::{Enforcement, Key, OnFull};
 use genops::limit::{self, Cause, Grant, LimitError, Take};
-use genops::ports::{Expected, Store, StoreError, Version};
+use genops::ports::Store;
 use genops::rate_limit::RateLimit;
-use genops::testing::MemoryStore;
+use genops::testing::{MemoryStore, Racing};
 use genops::timestamp::Timestamp;
 use proptest::prelude::*;
 
@@ -169,23 +169,6 @@ fn damaged_records_and_outages_are_failures_and_never_an_admission() {
     }
 }
 
-/// Another worker takes one between every read and the write after it.
-struct Racing<F> {
-    store: MemoryStore,
-    rival: RefCell<F>,
-}
-
-impl<F: FnMut(&MemoryStore)> Store for Racing<F> {
-    fn get(&self, key: &str) -> Result<Option<(Vec<u8>, Version)>, StoreError> {
-        self.store.get(key)
-    }
-
-    fn compare_and_set(&self, key: &str, bytes: &[u8], expected: Expected) -> Result<(), StoreError> {
-        (self.rival.borrow_mut())(&self.store);
-        self.store.compare_and_set(key, bytes, expected)
-    }
-}
-
 #[test]
 fn a_lost_race_never_admits_beyond_the_burst() {
     let limit = rate(10, 1_000, 10);
@@ -193,7 +176,7 @@ fn a_lost_race_never_admits_beyond_the_burst() {
     let rival = |store: &MemoryStore| {
         *rivals.borrow_mut() += u32::from(take(store, 0, &limit, "", 2).is_ok());
     };
-    let store = Racing { store: MemoryStore::default(), rival: RefCell::new(rival) };
+    let store = Racing::new(MemoryStore::default(), rival);
     assert_eq!(take(&store, 0, &limit, "", 1).unwrap_err(), Some(100));
     assert_eq!(*rivals.borrow(), 5);
 }
