@@ -7,21 +7,18 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
 use super::section::Section;
-use super::{budgets, selector, unit};
-use crate::budget::Enforcement;
+use super::{entry, selector, unit};
 use crate::gate::{Algorithm, Approvals, Gate, Key};
 use crate::price::PriceList;
 
 const ALGORITHMS: [(&str, Algorithm); 2] = [("EdDSA", Algorithm::EdDsa), ("HS256", Algorithm::Hs256)];
-const MODES: [(&str, Enforcement); 3] =
-    [("enforce", Enforcement::Enforce), ("warn", Enforcement::Warn), ("shadow", Enforcement::Shadow)];
-
 /// Reads the section; without it nothing needs an approval.
 pub(super) fn read(section: Option<Section<'_>>, prices: &PriceList) -> Approvals {
     let mut approvals = Approvals::default();
     let Some(section) = section else { return approvals };
     approvals.keys = keys(&section);
-    approvals.gates = gates(&section, prices);
+    approvals.gates =
+        entry::named(&section, "gates", "gate", |gate: &Gate| &gate.name, |inner| gate(inner, prices));
     approvals.audience = section.string("audience").map(Into::into);
     const SECOND: u64 = 1_000;
     const DAYS_30: u64 = 2_592_000_000;
@@ -92,28 +89,15 @@ fn key(section: Section<'_>) -> Option<Key> {
     key
 }
 
-fn gates(section: &Section<'_>, prices: &PriceList) -> Vec<Gate> {
-    let mut gates: Vec<Gate> = Vec::new();
-    for element in section.sections("gates") {
-        let name_path = element.path_of("name");
-        let Some(gate) = gate(element, prices) else { continue };
-        if gates.iter().any(|other| other.name == gate.name) {
-            section.problems().add(name_path, format!("{:?} is taken by an earlier gate", gate.name));
-        }
-        gates.push(gate);
-    }
-    gates
-}
-
 fn gate(section: Section<'_>, prices: &PriceList) -> Option<Gate> {
-    let name = budgets::name(&section);
+    let name = entry::name(&section);
     let unit = unit::tokens_or_money(&section, prices);
     section.require("above");
     let above =
         unit.and_then(|unit| section.read("above", unit::limit_rule(unit), |value| unit::limit(value, unit)));
     section.get("above");
     let selector = selector::read(&section);
-    let enforcement = section.one_of("mode", &MODES).unwrap_or_default();
+    let enforcement = entry::mode(&section);
     section.finish();
     Some(Gate { name: name?.into(), unit: unit?, above: above?, selector, enforcement })
 }

@@ -5,8 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::section::{Section, describe, whole_number};
-use super::selector;
-use crate::attribute_value;
+use super::{entry, selector};
 use crate::budget::{Budget, Enforcement};
 use crate::selector::{Selector, Subject};
 
@@ -86,25 +85,13 @@ pub fn breaker_of<'c>(breakers: &'c [Arc<Breaker>], call: &Subject<'_>) -> Optio
 
 /// Reads every breaker; names must be unique, since they name the circuits.
 pub(super) fn read(root: &Section<'_>) -> Vec<Arc<Breaker>> {
-    let mut breakers: Vec<Arc<Breaker>> = Vec::new();
-    for section in root.sections("breakers") {
-        let name_path = section.path_of("name");
-        let Some(breaker) = breaker(section) else { continue };
-        if breakers.iter().any(|other| other.name == breaker.name) {
-            root.problems().add(name_path, format!("{:?} is taken by an earlier breaker", breaker.name));
-        }
-        breakers.push(Arc::new(breaker));
-    }
-    breakers
+    let breakers = entry::named(root, "breakers", "breaker", |breaker: &Breaker| &breaker.name, breaker);
+    breakers.into_iter().map(Arc::new).collect()
 }
 
 fn breaker(section: Section<'_>) -> Option<Breaker> {
     const DAY: u64 = 86_400_000;
-    let name = section.required_string("name");
-    let meaningful = name.and_then(attribute_value::meaningful);
-    if let (Some(name), None) = (name, meaningful) {
-        section.problem("name", format!("{name:?} is no meaningful value: {}", attribute_value::RULE));
-    }
+    let name = entry::name(&section);
     let count = |key, most, default: u32| {
         section.integer(key, 1, most).map_or(default, |n| u32::try_from(n).unwrap_or(u32::MAX))
     };
@@ -112,11 +99,9 @@ fn breaker(section: Section<'_>) -> Option<Breaker> {
     let rate = section.section("rate").map(rate);
     let limited =
         [("ignore", RateLimited::Ignore), ("count", RateLimited::Count), ("open", RateLimited::Open)];
-    let modes =
-        [("enforce", Enforcement::Enforce), ("warn", Enforcement::Warn), ("shadow", Enforcement::Shadow)];
     let open_ms = section.integer("open_ms", 10, DAY).unwrap_or(30_000);
     let breaker = Breaker {
-        name: meaningful.unwrap_or_default().into(),
+        name: name.unwrap_or_default().into(),
         selector: selector::read(&section),
         failures: failures(&section),
         rate_limited: section.one_of("rate_limited", &limited).unwrap_or_default(),
@@ -128,10 +113,10 @@ fn breaker(section: Section<'_>) -> Option<Breaker> {
         probes: count("probes", 32, 1),
         close_after: count("close_after", 1_000, 1),
         probe_ttl_ms: section.integer("probe_ttl_ms", 1_000, DAY).unwrap_or(Budget::DEFAULT_TTL_MS),
-        enforcement: section.one_of("mode", &modes).unwrap_or_default(),
+        enforcement: entry::mode(&section),
     };
     section.finish();
-    meaningful.map(|_| breaker)
+    name.map(|_| breaker)
 }
 
 fn rate(section: Section<'_>) -> Option<Rate> {

@@ -5,14 +5,13 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::section::{Section, describe, whole_number};
-use super::selector;
+use super::section::{Section, describe};
 use super::unit::{limit, limit_problem, limit_rule, unit};
+use super::{entry, selector};
 use crate::amount::{Amount, Unit};
-use crate::attribute_value;
 use crate::awu::Attribute;
 use crate::bucket;
-use crate::budget::{Budget, Debt, Enforcement, Key, OnExpiry, OnFull};
+use crate::budget::{Budget, Debt, Key, OnExpiry, OnFull};
 use crate::price::PriceList;
 use crate::window::{Period, Weekday, Window};
 
@@ -25,10 +24,6 @@ pub(super) const WEEKDAYS: [(&str, Weekday); 7] = [
     ("saturday", Weekday::Saturday),
     ("sunday", Weekday::Sunday),
 ];
-
-/// What being over a limit can do.
-pub(super) const MODES: [(&str, Enforcement); 3] =
-    [("enforce", Enforcement::Enforce), ("warn", Enforcement::Warn), ("shadow", Enforcement::Shadow)];
 
 /// What can happen to a key for which there is no room.
 pub(super) const FULLS: [(&str, OnFull); 2] =
@@ -43,16 +38,14 @@ struct Reservation {
 /// Reads every budget; names must be unique, since they name the accounts.
 pub(super) fn read(root: &Section<'_>, prices: &PriceList) -> Vec<Arc<Budget>> {
     let reservation = reservation(root.section("reservation"));
-    let mut budgets: Vec<Arc<Budget>> = Vec::new();
-    for section in root.sections("budgets") {
-        let name_path = section.path_of("name");
-        let Some(budget) = budget(section, &reservation, prices) else { continue };
-        if budgets.iter().any(|other| other.name == budget.name) {
-            root.problems().add(name_path, format!("{:?} is taken by an earlier budget", budget.name));
-        }
-        budgets.push(Arc::new(budget));
-    }
-    budgets
+    let budgets = entry::named(
+        root,
+        "budgets",
+        "budget",
+        |budget: &Budget| &budget.name,
+        |section| budget(section, &reservation, prices),
+    );
+    budgets.into_iter().map(Arc::new).collect()
 }
 
 fn reservation(section: Option<Section<'_>>) -> Reservation {
@@ -72,7 +65,7 @@ fn reservation(section: Option<Section<'_>>) -> Reservation {
 }
 
 fn budget(section: Section<'_>, reservation: &Reservation, prices: &PriceList) -> Option<Budget> {
-    let name = name(&section);
+    let name = entry::name(&section);
     let selector = selector::read(&section);
     let per = per(&section);
     let unit = unit(&section, prices);
@@ -84,7 +77,7 @@ fn budget(section: Section<'_>, reservation: &Reservation, prices: &PriceList) -
     section.get("limit");
     section.get("limits");
     let window = window(&section);
-    let enforcement = section.one_of("mode", &MODES).unwrap_or_default();
+    let enforcement = entry::mode(&section);
     let debt =
         section.one_of("debt", &[("carry", Debt::Carry), ("forgive", Debt::Forgive)]).unwrap_or_default();
     let alert_at = alert_at(&section);
@@ -104,15 +97,6 @@ fn budget(section: Section<'_>, reservation: &Reservation, prices: &PriceList) -
         on_full,
         ..Budget::new(name?, unit?, limit?, window?)
     })
-}
-
-pub(super) fn name<'a>(section: &Section<'a>) -> Option<&'a str> {
-    let name = section.required_string("name")?;
-    let meaningful = attribute_value::meaningful(name);
-    if meaningful.is_none() {
-        section.problem("name", format!("{name:?} is no meaningful value: {}", attribute_value::RULE));
-    }
-    meaningful
 }
 
 pub(super) fn per(section: &Section<'_>) -> Vec<Key> {
@@ -196,15 +180,12 @@ fn window(section: &Section<'_>) -> Option<Window> {
     let inner = section.section("window")?;
     inner.require("period");
     let period = period(&inner, "period", Some(&inner));
-    let utc_offset_minutes = inner.read("utc_offset_minutes", "minutes from -840 to 840", |value| {
-        let minutes = value.as_i64().or_else(|| whole_number(value).and_then(|n| i64::try_from(n).ok()))?;
-        i16::try_from(minutes).ok().filter(|minutes| (-840..=840).contains(minutes))
-    });
+    let utc_offset_minutes = entry::utc_offset_minutes(&inner);
     for key in ["starts_on", "starts_on_day"] {
         inner.get(key);
     }
     inner.finish();
-    Some(Window { period: period?, utc_offset_minutes: utc_offset_minutes.unwrap_or(0) })
+    Some(Window { period: period?, utc_offset_minutes })
 }
 
 fn period(section: &Section<'_>, key: &'static str, anchor: Option<&Section<'_>>) -> Option<Period> {

@@ -13,6 +13,7 @@ mod attribution;
 mod breaker;
 mod budgets;
 mod edits;
+mod entry;
 mod model;
 mod policies;
 mod policy;

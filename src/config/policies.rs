@@ -3,11 +3,10 @@
 use serde_json::Value;
 
 use super::policy::{Ceilings, ContentRule, Hours, Lists, Policies, Policy, Regions, ToolLists};
-use super::section::{Section, describe, whole_number};
+use super::section::{Section, describe};
 use super::selector::{self, patterns};
-use super::{budgets, prices};
+use super::{budgets, entry, prices};
 use crate::amount::{Amount, Currency};
-use crate::budget::Enforcement;
 use crate::price::PriceList;
 use crate::text::{TextSet, Wanted};
 use crate::transcript::Roles;
@@ -21,16 +20,15 @@ const MOST: u64 = 1_000_000_000_000;
 
 /// Reads every policy; names must be unique, since reasons are told by them.
 pub(super) fn read(root: &Section<'_>, prices: &PriceList) -> Policies {
-    let mut policies = Policies::default();
     let mut sources = Vec::new();
-    for section in root.sections("policies") {
-        let name_path = section.path_of("name");
-        let Some(policy) = policy(section, prices, &mut sources) else { continue };
-        if policies.list.iter().any(|other| other.name == policy.name) {
-            root.problems().add(name_path, format!("{:?} is taken by an earlier policy", policy.name));
-        }
-        policies.list.push(policy);
-    }
+    let list = entry::named(
+        root,
+        "policies",
+        "policy",
+        |policy: &Policy| &policy.name,
+        |section| policy(section, prices, &mut sources),
+    );
+    let mut policies = Policies { list, ..Policies::default() };
     policies.content_rules = sources.len();
     if sources.len() > MOST_RULES {
         root.problem("policies", format!("has more than {MOST_RULES} content rules together"));
@@ -57,10 +55,8 @@ impl Source<'_> {
 }
 
 fn policy<'a>(section: Section<'a>, prices: &PriceList, sources: &mut Vec<Source<'a>>) -> Option<Policy> {
-    let name = budgets::name(&section);
-    let modes =
-        [("enforce", Enforcement::Enforce), ("warn", Enforcement::Warn), ("shadow", Enforcement::Shadow)];
-    let mode = section.one_of("mode", &modes).unwrap_or_default();
+    let name = entry::name(&section);
+    let mode = entry::mode(&section);
     let selector = selector::read(&section);
     let effects = ["models", "providers", "regions", "content", "tools", "ceilings", "hours"]
         .map(|key| section.get(key));
@@ -113,7 +109,7 @@ fn tools(section: Section<'_>) -> ToolLists {
 }
 
 fn content<'a>(section: Section<'a>, sources: &mut Vec<Source<'a>>) -> Option<ContentRule> {
-    let name = budgets::name(&section);
+    let name = entry::name(&section);
     let source = Source {
         literals: texts(&section, "literals"),
         patterns: texts(&section, "patterns"),
@@ -224,12 +220,9 @@ fn hours(section: Section<'_>) -> Option<Hours> {
     let expected = "a time of day from \"00:00\" to \"24:00\"";
     let from = section.read("from", expected, |value| minute_of_day(value).filter(|minute| *minute < DAY));
     let to = section.read("to", expected, minute_of_day);
-    let offset = section.read("utc_offset_minutes", "minutes from -840 to 840", |value| {
-        let minutes = value.as_i64().or_else(|| whole_number(value).and_then(|n| i64::try_from(n).ok()))?;
-        i16::try_from(minutes).ok().filter(|minutes| (-840..=840).contains(minutes))
-    });
+    let utc_offset_minutes = entry::utc_offset_minutes(&section);
     section.finish();
-    Some(Hours { days, from_minute: from?, to_minute: to?, utc_offset_minutes: offset.unwrap_or(0) })
+    Some(Hours { days, from_minute: from?, to_minute: to?, utc_offset_minutes })
 }
 
 fn days(section: &Section<'_>) -> Vec<Weekday> {

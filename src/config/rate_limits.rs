@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::budgets::{FULLS, MODES, limits, name, per};
+use super::budgets::{FULLS, limits, per};
 use super::section::{Section, whole_number};
-use super::selector;
+use super::{entry, selector};
 use crate::amount::{Amount, Unit};
 use crate::budget::{Budget, Family, OnExpiry};
 use crate::rate_limit::{Algorithm, RateLimit};
@@ -27,35 +27,23 @@ pub struct ConcurrencyLimit {
 
 /// Reads every rate limit; names must be unique, since they name the cells.
 pub(super) fn read(root: &Section<'_>) -> Vec<Arc<RateLimit>> {
-    let mut all: Vec<Arc<RateLimit>> = Vec::new();
-    for section in root.sections("rate_limits") {
-        let name_path = section.path_of("name");
-        let Some(limit) = rate_limit(section) else { continue };
-        if all.iter().any(|other| other.name == limit.name) {
-            root.problems().add(name_path, format!("{:?} is taken by an earlier rate limit", limit.name));
-        }
-        all.push(Arc::new(limit));
-    }
-    all
+    let limits = entry::named(root, "rate_limits", "rate limit", |limit: &RateLimit| &limit.name, rate_limit);
+    limits.into_iter().map(Arc::new).collect()
 }
 
 /// Reads every limit on calls in flight; names must be unique, since they name the accounts.
 pub(super) fn read_concurrency(root: &Section<'_>) -> Vec<ConcurrencyLimit> {
-    let mut all: Vec<ConcurrencyLimit> = Vec::new();
-    for section in root.sections("concurrency_limits") {
-        let name_path = section.path_of("name");
-        let Some(limit) = concurrency_limit(section) else { continue };
-        if all.iter().any(|other| other.slots.name == limit.slots.name) {
-            let message = format!("{:?} is taken by an earlier concurrency limit", limit.slots.name);
-            root.problems().add(name_path, message);
-        }
-        all.push(limit);
-    }
-    all
+    entry::named(
+        root,
+        "concurrency_limits",
+        "concurrency limit",
+        |limit: &ConcurrencyLimit| &limit.slots.name,
+        concurrency_limit,
+    )
 }
 
 fn rate_limit(section: Section<'_>) -> Option<RateLimit> {
-    let name = name(&section);
+    let name = entry::name(&section);
     let selector = selector::read(&section);
     let per = per(&section);
     section.require("unit");
@@ -70,7 +58,7 @@ fn rate_limit(section: Section<'_>) -> Option<RateLimit> {
     if algorithm == Algorithm::Fixed && burst.is_some() {
         section.problem("burst", "a fixed window has no burst: its amount can be taken at once");
     }
-    let enforcement = section.one_of("mode", &MODES).unwrap_or_default();
+    let enforcement = entry::mode(&section);
     let capacity = capacity(&section);
     let on_full = section.one_of("on_full", &FULLS).unwrap_or_default();
     section.finish();
@@ -103,7 +91,7 @@ fn period_ms(section: &Section<'_>) -> Option<u64> {
 }
 
 fn concurrency_limit(section: Section<'_>) -> Option<ConcurrencyLimit> {
-    let name = name(&section);
+    let name = entry::name(&section);
     let selector = selector::read(&section);
     let per = per(&section);
     section.require("max");
@@ -111,7 +99,7 @@ fn concurrency_limit(section: Section<'_>) -> Option<ConcurrencyLimit> {
     let limits = own_limits(&section, &per, Some(Unit::Requests));
     let ttl_ms = section.integer("ttl_ms", 1_000, 86_400_000).unwrap_or(Budget::DEFAULT_TTL_MS);
     let retry_after_ms = section.integer("retry_after_ms", 1, 3_600_000).unwrap_or(1_000);
-    let enforcement = section.one_of("mode", &MODES).unwrap_or_default();
+    let enforcement = entry::mode(&section);
     let capacity = capacity(&section);
     let on_full = section.one_of("on_full", &FULLS).unwrap_or_default();
     section.finish();

@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use super::section::Section;
-use super::selector;
-use crate::attribute_value;
+use super::{entry, selector};
 use crate::selector::{Selector, Subject};
 
 /// One SLA boundary.
@@ -45,16 +44,12 @@ pub fn sla_of<'c>(entries: &'c [Arc<Sla>], call: &Subject<'_>) -> Option<&'c Arc
 
 /// Reads every entry.
 pub(super) fn read(root: &Section<'_>) -> Vec<Arc<Sla>> {
-    root.sections("sla").into_iter().filter_map(entry).map(Arc::new).collect()
+    root.sections("sla").into_iter().filter_map(sla).map(Arc::new).collect()
 }
 
-fn entry(section: Section<'_>) -> Option<Sla> {
+fn sla(section: Section<'_>) -> Option<Sla> {
     const HOUR: u64 = 3_600_000;
-    let tier = section.required_string("tier");
-    let meaningful = tier.and_then(attribute_value::meaningful);
-    if let (Some(tier), None) = (tier, meaningful) {
-        section.problem("tier", format!("{tier:?} is no meaningful value: {}", attribute_value::RULE));
-    }
+    let tier = entry::meaningful(&section, "tier");
     let selector = selector::read(&section);
     section.require("latency_target_ms");
     let latency_target_ms = section.integer("latency_target_ms", 1, HOUR);
@@ -66,7 +61,7 @@ fn entry(section: Section<'_>) -> Option<Sla> {
     let probe_interval_ms = section.integer("probe_interval_ms", 10, HOUR).unwrap_or(5_000);
     section.finish();
     Some(Sla {
-        tier: meaningful?.into(),
+        tier: tier?.into(),
         selector,
         latency_target_ms: latency_target_ms?,
         on_predicted,
