@@ -16,14 +16,14 @@ use lab::bootstrap::Filter;
 use lab::simulator::{Canned, Cut};
 use lab::{Answer, Behaviour, Client, Gate, artifacts, wait};
 use serde_json::{Value, json};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 use support::calls::{CAP, PATH, RESULT, chat, chat_streamed, seen};
 use support::config::tokens;
 use support::settlement::{by, usual};
 use support::telemetry::{awu_id, text};
-use support::{Setup, Stage};
+use support::{Setup, Stage, application};
 use tokio::task::JoinSet;
 
 /// The usual configuration with one breaker.
@@ -271,10 +271,8 @@ except openai.APIStatusError as error:
     stage.simulator.next(failing(500));
     assert_eq!(usual(&stage.http1(), "first").await.status, 500);
     let mut command = Command::new(artifacts::python());
-    command.args(["-c", APPLICATION, &format!("http://{}/v1", stage.addr)]).stdin(Stdio::null());
-    let output = tokio::task::spawn_blocking(move || command.output()).await.expect("ends").expect("runs");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let said: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    command.args(["-c", APPLICATION, &format!("http://{}/v1", stage.addr)]);
+    let said = application::line(command).await;
     let retry_after: u64 = said[3].as_str().expect("a header").parse().expect("seconds");
     assert!((500..=600).contains(&retry_after), "{said}");
     assert_eq!(said, json!(["InternalServerError", 503, "PROVIDER_ERROR_UPSTREAM", said[3]]));

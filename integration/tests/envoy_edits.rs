@@ -17,11 +17,10 @@ use lab::bootstrap::Filter;
 use lab::simulator::{Canned, Chunks, Cut};
 use lab::{Behaviour, Client, RawConnection};
 use serde_json::{Value, json};
-use std::process::{Command, Stdio};
 use support::calls::{ACTUAL, CAP, INPUT, PATH, RESERVED, SEARCH, chat, chat_streamed};
 use support::config::{LIMIT, tokens};
 use support::telemetry::{RECONCILIATION, awu_id, text};
-use support::{Setup, Stage, trailers};
+use support::{Setup, Stage, application, trailers};
 
 /// Usage is asked for, and caps are written.
 fn editing() -> Value {
@@ -306,13 +305,7 @@ async fn a_signed_body_reaches_the_provider_as_it_was_signed() {
 #[tokio::test]
 async fn the_official_sdk_streams_as_ever_and_its_usage_is_posted_completely() {
     let stage = Stage::start(editing()).await;
-    let mut command = Command::new(lab::artifacts::python());
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/sdk/streams.py");
-    command.args([script, &format!("http://{}/v1", stage.addr)]).stdin(Stdio::null());
-    let output = tokio::task::spawn_blocking(move || command.output()).await.expect("the waiting ends");
-    let output = output.expect("the interpreter can be run");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let seen: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let seen = application::line(application::openai(&stage, "streams.py")).await;
     for call in ["plain", "helper", "asking"] {
         assert_eq!(seen[call]["text"], "word ".repeat(16), "{seen}");
         assert_eq!(seen[call]["finish"], "stop", "{seen}");

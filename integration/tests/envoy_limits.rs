@@ -18,13 +18,12 @@ use lab::simulator::{Cut, Hold};
 use lab::{Answer, Behaviour, Client, Gate, artifacts, wait};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
-use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 use support::calls::{ACTUAL, CAP, PATH, RESERVED, RESULT, SEARCH, chat, chat_streamed, seen};
 use support::config::{budget, tokens, with_budgets};
 use support::settlement::{read_words, usual};
-use support::{Setup, Stage};
+use support::{Setup, Stage, application};
 use tokio::task::JoinSet;
 
 const WORKERS: u32 = 4;
@@ -341,13 +340,7 @@ async fn the_official_sdk_raises_its_own_error_and_waits_as_it_is_told() {
     let limit = json!({"name": "team-rate", "per": ["team"], "unit": "requests", "amount": 1, "period": 2_000,
         "limits": {"never": 0}});
     let stage = Stage::start(rate(limit)).await;
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/sdk/limits.py");
-    let mut command = Command::new(artifacts::python());
-    command.args([script, &format!("http://{}/v1", stage.addr)]).stdin(Stdio::null());
-    let output = tokio::task::spawn_blocking(move || command.output()).await.expect("the waiting ends");
-    let output = output.expect("the interpreter can be run");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let said: Value = serde_json::from_slice(&output.stdout).expect("one JSON object");
+    let said = application::line(application::openai(&stage, "limits.py")).await;
     let refused = &said["refused"];
     assert_eq!((&refused["error"], &refused["status"]), (&json!("RateLimitError"), &json!(429)), "{said}");
     assert_eq!(refused["code"], "rate_limit_exceeded", "{said}");

@@ -14,11 +14,10 @@ mod support;
 
 use lab::{Answer, Client, Launch};
 use serde_json::{Value, json};
-use std::process::{Command, Stdio};
 use support::calls::{ACTUAL, RESULT, SEARCH, chat, seen};
 use support::config::{LIMIT, prices, tokens};
 use support::telemetry::{EVALUATED, awu_id, text};
-use support::{Setup, Stage};
+use support::{Setup, Stage, application};
 
 /// What nobody may say, and nothing may repeat.
 const SECRET: &str = "zanzibar";
@@ -227,13 +226,7 @@ async fn the_official_sdk_raises_its_permission_error_once() {
         {"name": "no-minis", "match": {"team": "search"}, "models": {"deny": "*-MINI"}},
     ])))
     .await;
-    let mut command = Command::new(lab::artifacts::python());
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/sdk/forbidden.py");
-    command.args([script, &format!("http://{}/v1", stage.addr)]).stdin(Stdio::null());
-    let output = tokio::task::spawn_blocking(move || command.output()).await.expect("the waiting ends");
-    let output = output.expect("the interpreter can be run");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let raised: Value = serde_json::from_slice(&output.stdout).expect("one JSON object");
+    let raised = application::line(application::openai(&stage, "forbidden.py")).await;
     assert_eq!(raised["error"], "PermissionDeniedError", "{raised}");
     assert_eq!(raised["code"], "POLICY_DENY_MODEL", "{raised}");
     assert!(raised["message"].as_str().is_some_and(|message| message.contains("no-minis")), "{raised}");

@@ -14,11 +14,10 @@
 mod support;
 
 use serde_json::{Value, json};
-use std::process::{Command, Stdio};
-use support::Stage;
 use support::calls::{PATH, SEARCH, chat_streamed};
 use support::config::{prices, tokens};
 use support::telemetry::EVALUATED;
+use support::{Stage, application};
 
 /// What leads to a code: sections of the configuration, calls before the one that is refused, and the SDK's error.
 struct Case {
@@ -108,13 +107,7 @@ fn cases() -> Vec<Case> {
 
 /// What the official SDK makes of one call.
 async fn raised(stage: &Stage) -> Value {
-    let mut command = Command::new(lab::artifacts::python());
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/sdk/forbidden.py");
-    command.args([script, &format!("http://{}/v1", stage.addr)]).stdin(Stdio::null());
-    let output = tokio::task::spawn_blocking(move || command.output()).await.expect("the waiting ends");
-    let output = output.expect("the interpreter can be run");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    serde_json::from_slice(&output.stdout).expect("one JSON object")
+    application::line(application::openai(stage, "forbidden.py")).await
 }
 
 async fn prove(Case { code, error, config, before }: Case) {

@@ -13,29 +13,20 @@
 mod support;
 
 use serde_json::{Value, json};
-use std::process::{Command, Stdio};
-use support::Stage;
 use support::calls::{ACTUAL, INPUT};
 use support::config::{LIMIT, tokens};
 use support::telemetry::RECONCILIATION;
+use support::{Stage, application};
 
 /// What the application printed, by call.
-async fn application(stage: &Stage) -> Vec<Value> {
-    let mut command = Command::new(lab::artifacts::python());
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/sdk/calls.py");
-    command.args([script, &format!("http://{}/v1", stage.addr)]).stdin(Stdio::null());
-    // The provider and the collector live on this runtime and must not be blocked.
-    let output = tokio::task::spawn_blocking(move || command.output()).await.expect("the waiting ends");
-    let output = output.expect("the interpreter can be run");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let lines = String::from_utf8_lossy(&output.stdout).into_owned();
-    lines.lines().map(|line| serde_json::from_str(line).expect("a line is JSON")).collect()
+async fn printed(stage: &Stage) -> Vec<Value> {
+    application::lines(application::openai(stage, "calls.py")).await
 }
 
 #[tokio::test]
 async fn the_official_sdk_works_unchanged_and_tries_a_refused_call_once() {
     let stage = Stage::start(tokens()).await;
-    let calls = application(&stage).await;
+    let calls = printed(&stage).await;
     let of =
         |name: &str| calls.iter().find(|call| call["call"] == name).unwrap_or_else(|| panic!("{calls:#?}"));
     for name in ["chat", "chat_streamed", "responses", "responses_streamed"] {

@@ -16,7 +16,7 @@ mod support;
 
 use lab::{Behaviour, Span};
 use serde_json::{Value, json};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use support::Stage;
 use support::calls::ACTUAL;
 use support::config::{LIMIT, budget, with_budgets};
@@ -50,18 +50,13 @@ async fn application(stage: &Stage, sdk: &Sdk) -> Vec<Value> {
     let is_python = sdk.program.ends_with(".py");
     let program = if is_python { lab::artifacts::python() } else { lab::artifacts::node() };
     let mut command = Command::new(program);
-    command.arg(script).arg(format!("http://{}", stage.addr)).stdin(Stdio::null());
+    command.arg(script).arg(format!("http://{}", stage.addr));
     if !is_python {
         command.arg(lab::artifacts::node_packages());
     }
     // Whatever the machine has configured for these SDKs, proxies included, must not matter.
     command.env_clear().env("AWS_CONFIG_FILE", "/dev/null").env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null");
-    // The provider and the collector live on this runtime and must not be blocked.
-    let output = tokio::task::spawn_blocking(move || command.output()).await.expect("the waiting ends");
-    let output = output.expect("the interpreter can be run");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let lines = String::from_utf8_lossy(&output.stdout).into_owned();
-    lines.lines().map(|line| serde_json::from_str(line).expect("a line is JSON")).collect()
+    support::application::lines(command).await
 }
 
 /// What docs/sdks.md promises is what was expected here.

@@ -3,6 +3,7 @@
 //! It knows the filter's configuration and what the filter shows on the wire; none of its types. An account is read
 //! from outside, by [`Stage::left`]: a call that no budget can hold is refused, names what is left, and changes nothing.
 
+pub(crate) mod application;
 pub(crate) mod auditor;
 pub(crate) mod awu;
 pub(crate) mod calls;
