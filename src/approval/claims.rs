@@ -9,7 +9,7 @@ use super::json::{self, Object};
 use crate::amount::{Amount, Currency, Unit};
 use crate::attribute_value;
 use crate::awu::Attribute;
-use crate::config::ModelPattern;
+use crate::model_pattern::ModelPattern;
 
 /// The longest `jti`.
 const MAX_ID_BYTES: usize = 64;

@@ -1,7 +1,7 @@
 //! What may be edited in requests: the `streams` section, and what `estimation` says of output caps.
 
-use super::model::ModelPattern;
 use super::section::Section;
+use crate::model_pattern::{ModelPattern, best_match};
 use crate::upstream::IncludeUsage;
 
 /// What happens to a request's output cap.
@@ -49,7 +49,7 @@ impl OutputCaps {
 
     /// What happens to the cap of a request for `model`.
     pub fn of(&self, model: Option<&str>) -> OnOutputCap {
-        let own = model.and_then(|model| super::best_match(&self.models, model, |(pattern, _)| pattern));
+        let own = model.and_then(|model| best_match(&self.models, model, |(pattern, _)| pattern));
         own.map_or(self.standard, |(_, mode)| *mode)
     }
 }

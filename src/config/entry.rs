@@ -1,8 +1,9 @@
-//! What entries of different lists have in common: a name that no other has, a mode, an offset from UTC.
+//! What entries of different lists have in common: a name that no other has, a mode, models, an offset from UTC.
 
 use super::section::{Section, whole_number};
 use crate::attribute_value;
 use crate::budget::Enforcement;
+use crate::model_pattern::ModelPattern;
 
 /// Reads the entries of the list at `key`, each of which has a name of its own among them: it names what is stored.
 pub(super) fn named<'a, T>(
@@ -53,4 +54,12 @@ pub(super) fn utc_offset_minutes(section: &Section<'_>) -> i16 {
         i16::try_from(minutes).ok().filter(|minutes| (-840..=840).contains(minutes))
     });
     offset.unwrap_or(0)
+}
+
+/// The models that the entry says something of.
+pub(super) fn model_pattern(section: &Section<'_>) -> Option<ModelPattern> {
+    section.require("model");
+    section.read("model", "a model name, with \"*\" at the end at most", |value| {
+        value.as_str().and_then(ModelPattern::parse)
+    })
 }

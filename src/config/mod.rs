@@ -34,9 +34,7 @@ pub use attribution::{
 };
 pub use breaker::{Breaker, Failures, Rate, RateLimited, breaker_of};
 pub use edits::{OnOutputCap, OutputCaps, Streams};
-pub use model::{
-    Config, Estimation, FailMode, Failure, ModelLimit, ModelPattern, Otlp, Telemetry, Upgrade, best_match,
-};
+pub use model::{Config, Estimation, FailMode, Failure, ModelLimit, Otlp, Telemetry, Upgrade};
 pub use policy::{Ceilings, ContentRule, Hours, Lists, Policies, Policy, Regions, ToolLists};
 pub use rate_limits::ConcurrencyLimit;
 pub use section::Problem;

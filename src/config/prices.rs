@@ -4,12 +4,11 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::model::ModelPattern;
 use super::section::{Section, describe};
-use super::settings::model_pattern;
-use super::upstreams;
+use super::{entry, upstreams};
 use crate::amount::{Amount, Currency};
 use crate::call::ServiceTier;
+use crate::model_pattern::ModelPattern;
 use crate::price::{Alias, Catalogue, Charge, Listed, Price, PriceList, Rate};
 
 /// Reads everything that says what models cost.
@@ -25,7 +24,7 @@ pub(super) fn read(root: &Section<'_>, fallback: Option<Arc<Price>>) -> PriceLis
 }
 
 fn listed(section: Section<'_>) -> Option<Listed> {
-    let model = model_pattern(&section);
+    let model = entry::model_pattern(&section);
     let provider = upstreams::provider(&section).map(|provider| provider.slug().into());
     let price = price(&section);
     section.finish();

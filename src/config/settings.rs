@@ -4,12 +4,10 @@
 
 use std::sync::Arc;
 
-use super::model::{
-    Config, Estimation, FailMode, Failure, ModelLimit, ModelPattern, Otlp, Telemetry, Upgrade,
-};
+use super::model::{Config, Estimation, FailMode, Failure, ModelLimit, Otlp, Telemetry, Upgrade};
 use super::section::Section;
 use super::{
-    OutputCaps, approvals, attribution, breaker, budgets, edits, policies, prices, rate_limits, sla,
+    OutputCaps, approvals, attribution, breaker, budgets, edits, entry, policies, prices, rate_limits, sla,
     upstreams,
 };
 use crate::price::Price;
@@ -65,13 +63,6 @@ fn max_request_bytes(root: &Section<'_>) -> usize {
     usize::try_from(bytes).unwrap_or(usize::MAX)
 }
 
-pub(super) fn model_pattern(section: &Section<'_>) -> Option<ModelPattern> {
-    section.require("model");
-    section.read("model", "a model name, with \"*\" at the end at most", |value| {
-        value.as_str().and_then(ModelPattern::parse)
-    })
-}
-
 fn estimation(section: Option<Section<'_>>) -> (Estimation, OutputCaps) {
     let mut estimation = Estimation {
         milli_bytes_per_token: 3_000,
@@ -110,7 +101,7 @@ fn estimation(section: Option<Section<'_>>) -> (Estimation, OutputCaps) {
 }
 
 fn model_limit(section: Section<'_>, caps: &mut OutputCaps) -> Option<ModelLimit> {
-    let model = model_pattern(&section);
+    let model = entry::model_pattern(&section);
     section.require("max_output_tokens");
     let max_output_tokens = section.integer("max_output_tokens", 1, 10_000_000);
     if let (Some(model), Some(mode)) = (&model, edits::mode(&section)) {

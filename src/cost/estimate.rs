@@ -2,7 +2,8 @@
 
 use super::consumption::Consumption;
 use crate::call::{Operation, RequestFacts};
-use crate::config::{Estimation, best_match};
+use crate::config::Estimation;
+use crate::model_pattern::best_match;
 use crate::usage::Usage;
 
 const MILLI: u128 = 1_000;
@@ -109,7 +110,8 @@ fn unstated_output(settings: &Estimation, known: Option<u64>) -> u64 {
 mod tests {
     use super::*;
     use crate::call::{InputSize, Reasoning};
-    use crate::config::{ModelLimit, ModelPattern};
+    use crate::config::ModelLimit;
+    use crate::model_pattern::ModelPattern;
 
     fn settings() -> Estimation {
         Estimation {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::name::{readings, spellings};
 use super::{Catalogue, Price};
 use crate::amount::Currency;
-use crate::config::{ModelPattern, best_match};
+use crate::model_pattern::{ModelPattern, best_match};
 
 /// One price of the configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]

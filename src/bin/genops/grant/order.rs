@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use genops::amount::{Amount, Display};
 use genops::approval::{amount, unit_of};
 use genops::awu::Attribute;
-use genops::config::ModelPattern;
+use genops::model_pattern::ModelPattern;
 use serde_json::{Map, Value, json};
 
 use super::Failed;
