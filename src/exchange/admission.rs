@@ -33,6 +33,7 @@ use crate::cost::{self, Consumption, Unpriced};
 use crate::ledger::{Entry, Notices};
 use crate::ports::Ports;
 use crate::price::Tariff;
+use crate::selector::Subject;
 use crate::semconv::event as event_name;
 use crate::telemetry::event;
 use crate::telemetry::metric::Metric;
@@ -69,7 +70,13 @@ pub(super) struct Admission<'a> {
     pub(super) watch: Option<Box<Watch>>,
 }
 
-impl Admission<'_> {
+impl<'a> Admission<'a> {
+    /// The call as selectors see it.
+    pub(super) fn subject(&self) -> Subject<'a> {
+        let Self { call, facts, route, .. } = self;
+        subject::of(call.awu.attribution(), &call.endpoint, facts, *route)
+    }
+
     /// What a budget, a limit or a policy is keyed by; `None` where the call has no such value.
     pub(super) fn value(&self, key: Key) -> Option<&str> {
         match key {

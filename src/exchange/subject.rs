@@ -1,6 +1,5 @@
 //! A call as selectors see it: built of what the exchange knows, for whoever is asked whether it is about the call.
 
-use super::admission::Admission;
 use crate::awu::Attribution;
 use crate::call::RequestFacts;
 use crate::config::Config;
@@ -32,11 +31,4 @@ pub(super) fn route(config: &Config, ports: &dyn Ports) -> Option<String> {
     }
     let name = ports.property(&["xds", "route_name"])?;
     String::from_utf8(name).ok().filter(|name| !name.is_empty())
-}
-
-impl<'a> Admission<'a> {
-    /// The names of the call that is to be admitted.
-    pub(super) fn subject(&self) -> Subject<'a> {
-        of(self.call.awu.attribution(), &self.call.endpoint, self.facts, self.route)
-    }
 }
