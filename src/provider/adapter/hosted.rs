@@ -128,7 +128,8 @@ pub(super) static REPLICATE_ANSWER: AnswerShape = AnswerShape {
 };
 
 /// Calls that consume nothing: the model alone is of interest.
-pub(super) static UNREAD: RequestShape = RequestShape::new(&[leaf("model", R::Model)]);
+pub(super) static UNREAD: RequestShape =
+    RequestShape::new(&[leaf("model", R::Model), leaf("model_id", R::Model)]);
 
 /// Answers of which only model and error are of interest.
 pub(super) static UNREAD_ANSWER: AnswerShape = AnswerShape {

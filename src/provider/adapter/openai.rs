@@ -94,6 +94,8 @@ pub(super) static OTHER: RequestShape = RequestShape::new(&[
     leaf("stream_format", R::StreamFormat),
     leaf("n", R::Choices),
     leaf("max_completion_tokens", R::Cap),
+    // What a realtime conversation that is being prepared will be held with.
+    node("session", &[leaf("model", R::Model)]),
     measure("input", Content),
     measure("prompt", Content),
     measure("instructions", Content),
