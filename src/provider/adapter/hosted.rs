@@ -72,8 +72,9 @@ pub(super) static WATSONX_ANSWER: AnswerShape = AnswerShape {
             node(
                 "results",
                 &[
-                    leaf("input_token_count", A::Figure(Figure::Input)),
-                    leaf("generated_token_count", A::Figure(Figure::Output)),
+                    // One for each input.
+                    leaf("input_token_count", A::Sum(Figure::Input)),
+                    leaf("generated_token_count", A::Sum(Figure::Output)),
                     measure("generated_text", Content),
                 ],
             ),
@@ -133,7 +134,10 @@ pub(super) static UNREAD: RequestShape =
 
 /// Answers of which only model and error are of interest.
 pub(super) static UNREAD_ANSWER: AnswerShape = AnswerShape {
-    root: node("", &[leaf("model", A::Model), leaf("modelVersion", A::Model), ERROR]),
+    root: node(
+        "",
+        &[leaf("model", A::Model), leaf("model_id", A::Model), leaf("modelVersion", A::Model), ERROR],
+    ),
     merge: Merge::LastOfEach,
     normalise,
     final_events: &[],

@@ -1,8 +1,8 @@
 //! OpenAI's APIs and everything compatible with them.
 //!
-//! `cached`, `cache_write` are parts of the input and `reasoning` of the output, with three known exceptions that the
-//! total gives away: xAI counts reasoning beside the output, Mistral counts audio beside the input, and Gemini hides
-//! its thinking.
+//! `cached`, `cache_write` are parts of the input and `reasoning` of the output, with known exceptions that the total
+//! gives away: xAI counts reasoning beside the output, Mistral counts audio and what its tools found beside the input,
+//! and Gemini hides its thinking.
 
 use crate::provider::answer::field::{AnswerField as A, AnswerShape, Merge};
 use crate::provider::answer::figures::{Figure, Figures};
@@ -129,7 +129,9 @@ pub(super) const USAGE: &[Node<A>] = &[
     leaf("prompt_cache_hit_tokens", A::Figure(Figure::CachedAlias)),
     leaf("reasoning_tokens", A::Figure(Figure::Reasoning)),
     leaf("seconds", A::Figure(Figure::Seconds)),
+    leaf("connector_tokens", A::Figure(Figure::ToolPrompt)),
     node("prompt_tokens_details", INPUT_DETAILS),
+    node("prompt_token_details", INPUT_DETAILS),
     node("input_tokens_details", INPUT_DETAILS),
     node("input_token_details", INPUT_DETAILS),
     node("completion_tokens_details", OUTPUT_DETAILS),
@@ -211,15 +213,16 @@ pub(super) fn normalise(figures: &Figures, provider: Provider) -> Usage {
     let mut output = figures.get(Figure::Output);
     let reasoning = figures.get(Figure::Reasoning);
     let audio = figures.get(Figure::AudioInput);
+    let tools = figures.get(Figure::ToolPrompt);
     let beyond = match (total, input) {
         (Some(total), Some(input)) => total.saturating_sub(input.saturating_add(output.unwrap_or(0))),
         _ => 0,
     };
     if beyond > 0 && matches!(provider, Provider::Gemini | Provider::VertexAi) {
-        output = output.map(|output| output.saturating_add(beyond));
+        output = Some(output.unwrap_or(0).saturating_add(beyond));
     } else if beyond > 0 && reasoning == Some(beyond) {
         output = Some(output.unwrap_or(0).saturating_add(beyond));
-    } else if beyond > 0 && audio == Some(beyond) {
+    } else if beyond > 0 && (audio == Some(beyond) || tools == Some(beyond)) {
         input = input.map(|input| input.saturating_add(beyond));
     }
     if input.is_none() && output.is_none() {
