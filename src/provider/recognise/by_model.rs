@@ -25,6 +25,7 @@ pub(super) fn predicted(model: &str) -> Operation {
     match model {
         model if model.contains("embed") || model.contains("gecko") => Operation::Embeddings,
         model if model.starts_with("imagen") || model.starts_with("imagegen") => Operation::Image,
+        model if model.starts_with("veo-") => Operation::Other("video"),
         model if model.contains("chat-bison") => Operation::Chat,
         model if model.contains("-bison") || model.contains("-unicorn") => Operation::TextCompletion,
         _ => Operation::Other("predict"),
@@ -54,6 +55,7 @@ mod tests {
         for (model, operation) in [
             ("textembedding-gecko@003", Operation::Embeddings),
             ("imagen-4.0-generate-001", Operation::Image),
+            ("veo-3.0-generate-001", Operation::Other("video")),
             ("text-bison@002", Operation::TextCompletion),
             ("code-bison-32k", Operation::TextCompletion),
             ("codechat-bison", Operation::Chat),

@@ -39,6 +39,7 @@ const DOMAINS: &[(&str, Provider)] = &[
     ("moonshot.ai", Moonshot),
     ("moonshot.cn", Moonshot),
     ("ml.cloud.ibm.com", Watsonx),
+    ("wxai.ibm.com", Watsonx),
     ("ollama.com", Ollama),
     ("openrouter.ai", OpenRouter),
     ("together.xyz", Together),

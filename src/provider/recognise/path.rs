@@ -139,9 +139,18 @@ fn google(segments: &[&str]) -> Option<Route> {
         "streamGenerateContent" => {
             Route::new(Api::GenerateContent, Operation::GenerateContent).streaming(true)
         }
-        "embedContent" | "batchEmbedContents" => Route::new(Api::GenerateContent, Operation::Embeddings),
-        "countTokens" | "computeTokens" => Route::unread(Api::GenerateContent, Operation::CountTokens),
-        "batchGenerateContent" => Route::new(Api::GenerateContent, Operation::Batch),
+        "embedContent" | "batchEmbedContents" | "embedText" | "batchEmbedText" => {
+            Route::new(Api::GenerateContent, Operation::Embeddings)
+        }
+        "countTokens" | "computeTokens" | "countTextTokens" | "countMessageTokens" => {
+            Route::unread(Api::GenerateContent, Operation::CountTokens)
+        }
+        "batchGenerateContent" | "asyncBatchEmbedContent" => {
+            Route::new(Api::GenerateContent, Operation::Batch)
+        }
+        // PaLM, before Gemini.
+        "generateText" => Route::new(Api::GenerateContent, Operation::TextCompletion).uncertain(),
+        "generateMessage" => Route::new(Api::GenerateContent, Operation::Chat).uncertain(),
         "predict" | "predictLongRunning" => Route::new(Api::Predict, by_model::predicted(model)),
         // No model has this name: the one whose tokens are counted stands in the body.
         "rawPredict" | "streamRawPredict" if model == "count-tokens" => {
@@ -175,7 +184,9 @@ fn native(host: Option<Provider>, segments: &[&str]) -> Option<Route> {
         [.., "api", "chat"] => Route::new(Api::Ollama, Op::Chat),
         [.., "api", "generate"] => Route::new(Api::Ollama, Op::TextCompletion),
         [.., "api", "embed" | "embeddings"] => Route::new(Api::Ollama, Op::Embeddings),
-        [.., "v1", "chat"] if host == Some(Provider::Writer) => Route::new(Api::ChatCompletions, Op::Chat),
+        [.., "v1", "chat"] if matches!(host, Some(Provider::Writer | Provider::Reka)) => {
+            Route::new(Api::ChatCompletions, Op::Chat)
+        }
         [.., "v1" | "v2", "chat"] => Route::new(Api::Cohere, Op::Chat),
         [.., "v1" | "v2", "embed"] => Route::new(Api::Cohere, Op::Embeddings),
         [.., "generate" | "summarize"] if host == Some(Provider::Cohere) => {
@@ -337,6 +348,7 @@ pub(super) fn provider(segments: &[&str], api: Api) -> Option<Provider> {
         Api::Tgi => Some(Provider::Tgi),
         Api::Watsonx => Some(Provider::Watsonx),
         Api::Replicate => Some(Provider::Replicate),
+        Api::Cohere if segments.ends_with(&["v2", "chat"]) => Some(Provider::Cohere),
         _ if segments.contains(&"serving-endpoints") => Some(Provider::Databricks),
         _ if segments.contains(&"cortex") => Some(Provider::Snowflake),
         _ => None,
