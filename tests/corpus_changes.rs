@@ -77,13 +77,17 @@ fn same_after_every_change(name: &str, folder: &Path) {
     assert!(wrong.is_empty(), "{} readings changed\n{}", wrong.len(), wrong.join("\n"));
 }
 
+/// No line is longer: what makes one long (vectors, images) is not what makes it different.
+const LONGEST: usize = 40_000;
+
 fn lines(folder: &Path) -> Vec<Value> {
     let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let mut files: Vec<_> = files.filter(|file| file.extension().is_some_and(|e| e == "jsonl")).collect();
     files.sort();
     let texts = files.iter().map(|file| std::fs::read_to_string(file).unwrap());
+    let parse = |line: &str| serde_json::from_str(line).unwrap();
     texts
-        .flat_map(|text| text.lines().map(|line| serde_json::from_str(line).unwrap()).collect::<Vec<_>>())
+        .flat_map(|text| text.lines().filter(|line| line.len() < LONGEST).map(parse).collect::<Vec<_>>())
         .collect()
 }
 
