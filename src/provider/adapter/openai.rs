@@ -107,6 +107,9 @@ pub(super) static OTHER: RequestShape = RequestShape::new(&[
 const INPUT_DETAILS: &[Node<A>] = &[
     leaf("cached_tokens", A::Figure(Figure::Cached)),
     leaf("cache_write_tokens", A::Figure(Figure::CacheWrite)),
+    // Alibaba's name, and LiteLLM's.
+    leaf("cache_creation_input_tokens", A::Figure(Figure::CacheWrite)),
+    leaf("cache_creation_tokens", A::Figure(Figure::CacheWrite)),
     leaf("audio_tokens", A::Figure(Figure::AudioInput)),
     leaf("image_tokens", A::Figure(Figure::ImageInput)),
 ];

@@ -72,12 +72,15 @@ fn is_telling(segments: &[&str]) -> bool {
     }
 }
 
-/// GETs that list or describe models.
+/// GETs that list or describe models, or fetch what a batch came to.
 fn models(host: Option<Provider>, segments: &[&str]) -> Option<Route> {
     let is_known = host.is_some() || (segments.len() > 1 && is_telling(segments));
     match segments {
         [.., "models"] | [.., "models", _] if is_known => {
             Some(Route::unread(Api::ChatCompletions, Operation::ListModels))
+        }
+        [.., "batches", _] | [.., "batches", _, "results"] | [.., "batch", "jobs", _] if host.is_some() => {
+            Some(Route::unread(Api::OpenAiOther, Operation::Other("fetch_batch")))
         }
         [.., "api", "tags" | "ps" | "version"] => Some(Route::unread(Api::Ollama, Operation::ListModels)),
         _ => None,
