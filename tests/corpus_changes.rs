@@ -2,7 +2,13 @@
 //! framings of the same events, fields that nobody knows, detours in the path.
 //!
 //! Runs over `tests/fixtures`, and over recorded traffic where it lies beside this repository.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects
+)]
 
 use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
