@@ -221,9 +221,8 @@ pub(super) fn normalise(figures: &Figures, provider: Provider) -> Usage {
         (Some(total), Some(input)) => total.saturating_sub(input.saturating_add(output.unwrap_or(0))),
         _ => 0,
     };
-    if beyond > 0 && matches!(provider, Provider::Gemini | Provider::VertexAi) {
-        output = Some(output.unwrap_or(0).saturating_add(beyond));
-    } else if beyond > 0 && reasoning == Some(beyond) {
+    let is_hidden = matches!(provider, Provider::Gemini | Provider::VertexAi);
+    if beyond > 0 && (is_hidden || reasoning == Some(beyond)) {
         output = Some(output.unwrap_or(0).saturating_add(beyond));
     } else if beyond > 0 && (audio == Some(beyond) || tools == Some(beyond)) {
         input = input.map(|input| input.saturating_add(beyond));
