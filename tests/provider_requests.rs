@@ -209,6 +209,55 @@ fn forms_are_read_by_their_parts() {
 }
 
 #[test]
+fn a_form_names_its_parts_in_every_way_that_servers_read() {
+    let read = |head: &str| {
+        let body = format!("--b\r\n{head}\r\n\r\nwhisper-1\r\n--b--\r\n");
+        endpoint("/v1/audio/transcriptions")
+            .read_request(Some("Multipart/Form-Data; boundary=b"), body.as_bytes())
+    };
+    for head in [
+        "Content-Disposition: form-data; name=model",
+        "content-disposition:form-data;name=\"model\"",
+        "Content-Type: text/plain; name=\"other\"\r\nCONTENT-DISPOSITION: form-data; NAME=\"model\"",
+        "Content-Disposition: form-data;\r\n name=\"model\"\r\nContent-Length: 9",
+        "Content-Disposition: form-data; filename=\"a; name=b\"; name = model ; x",
+    ] {
+        assert_eq!(read(head).unwrap().model.as_deref(), Some("whisper-1"), "{head}");
+    }
+    for head in [
+        "Content-Disposition: form-data; filename=\"; name=model\"; name=file",
+        "Content-Disposition: form-data; filename=model",
+        "Content-Type: text/plain; name=model",
+        "X: content-disposition: form-data; name=model",
+    ] {
+        assert_eq!(read(head).unwrap().model, None, "{head}");
+    }
+    let escaped = "Content-Disposition: form-data; name=\"mo\\del\"";
+    assert_eq!(read(escaped), Err(Unreadable::BadForm), "with the backslash or without it?");
+}
+
+#[test]
+fn of_several_budgets_of_reasoning_the_one_that_needs_most_counts() {
+    let budget = |body: &str| chat(body).unwrap().reasoning.map(|budget| (budget.tokens, budget.is_in_cap));
+    for (body, expected) in [
+        (r#"{"thinking":{"budget_tokens":5},"reasoning":{"max_tokens":9}}"#, Some((9, true))),
+        (r#"{"reasoning":{"max_tokens":9},"thinking":{"budget_tokens":5}}"#, Some((9, true))),
+        (r#"{"thinking_budget":3,"thinking":{"budget_tokens":5}}"#, Some((3, false))),
+        (r#"{"thinking":{"budget_tokens":5},"thinking_budget":3}"#, Some((3, false))),
+        (r#"{"thinking":{"budget_tokens":null},"reasoning":{"max_tokens":null}}"#, None),
+        (r#"{"thinking":{"type":"adaptive"},"reasoning":{"effort":"low"}}"#, None),
+    ] {
+        assert_eq!(budget(body), expected, "{body}");
+    }
+}
+
+#[test]
+fn a_conversation_that_is_prepared_names_its_model() {
+    let body = r#"{"session":{"type":"realtime","model":"gpt-realtime"},"expires_after":{"seconds":60}}"#;
+    assert_eq!(read("/v1/realtime/client_secrets", body).unwrap().model.as_deref(), Some("gpt-realtime"));
+}
+
+#[test]
 fn fallback_models_are_facts_too() {
     let facts = chat(r#"{"model":"a","models":["b","c"]}"#).unwrap();
     assert_eq!(facts.fallback_models, ["b", "c"]);

@@ -56,10 +56,12 @@ fn read(line: &Value, seed: Option<u64>) -> Value {
     let status = status.and_then(|status| u16::try_from(status).ok()).unwrap_or(200);
     let reading = response.map(|response| read_answer(&endpoint, status, response, seed));
     let unreadable = facts.as_ref().err().map(ToString::to_string);
+    // What the path says is known whatever the body is.
+    let facts = facts.or_else(|_| endpoint.read_request(None, b"")).unwrap_or_default();
     let error = reading.as_ref().and_then(|reading| reading.error.as_ref());
     json!({
         "id": id,
-        "request": facts_of(&endpoint, &facts.unwrap_or_default()),
+        "request": facts_of(&endpoint, &facts),
         "usage": reading.as_ref().map(|reading| usage(&endpoint, reading)),
         "model": reading.as_ref().and_then(|reading| reading.model.clone()),
         "billable": endpoint.billable,

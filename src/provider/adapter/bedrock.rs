@@ -36,6 +36,7 @@ pub(super) static INVOKE: RequestShape = RequestShape::new(&[
     leaf("n", R::Choices),
     THINKING,
     node("textGenerationConfig", &[leaf("maxTokenCount", R::Cap)]),
+    node("imageGenerationConfig", &[leaf("numberOfImages", R::Choices)]),
     node("inferenceConfig", &[leaf("maxTokens", R::Cap), leaf("max_new_tokens", R::OlderCap)]),
     node("singleEmbeddingParams", &[measure("text", Content)]),
     measure("messages", Content),

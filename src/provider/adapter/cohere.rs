@@ -86,7 +86,7 @@ pub(super) static ANSWER: AnswerShape = AnswerShape {
 
 /// What Cohere's figures include.
 fn normalise(figures: &Figures, _provider: Provider) -> Usage {
-    let billed = figures.get(Figure::BilledInput).or(figures.get(Figure::BilledImage));
+    let billed = figures.sum(&[Figure::BilledInput, Figure::BilledImage]);
     let output = figures.get(Figure::BilledOutput).or(figures.get(Figure::Output));
     let total = figures.get(Figure::Total);
     let input = billed.or(figures.get(Figure::Input)).or(total.filter(|_| output.is_none()));

@@ -72,8 +72,9 @@ pub(super) static WATSONX_ANSWER: AnswerShape = AnswerShape {
             node(
                 "results",
                 &[
-                    leaf("input_token_count", A::Figure(Figure::Input)),
-                    leaf("generated_token_count", A::Figure(Figure::Output)),
+                    // One for each input.
+                    leaf("input_token_count", A::Sum(Figure::Input)),
+                    leaf("generated_token_count", A::Sum(Figure::Output)),
                     measure("generated_text", Content),
                 ],
             ),
@@ -128,11 +129,15 @@ pub(super) static REPLICATE_ANSWER: AnswerShape = AnswerShape {
 };
 
 /// Calls that consume nothing: the model alone is of interest.
-pub(super) static UNREAD: RequestShape = RequestShape::new(&[leaf("model", R::Model)]);
+pub(super) static UNREAD: RequestShape =
+    RequestShape::new(&[leaf("model", R::Model), leaf("model_id", R::Model)]);
 
 /// Answers of which only model and error are of interest.
 pub(super) static UNREAD_ANSWER: AnswerShape = AnswerShape {
-    root: node("", &[leaf("model", A::Model), leaf("modelVersion", A::Model), ERROR]),
+    root: node(
+        "",
+        &[leaf("model", A::Model), leaf("model_id", A::Model), leaf("modelVersion", A::Model), ERROR],
+    ),
     merge: Merge::LastOfEach,
     normalise,
     final_events: &[],

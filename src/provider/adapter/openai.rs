@@ -1,8 +1,8 @@
 //! OpenAI's APIs and everything compatible with them.
 //!
-//! `cached`, `cache_write` are parts of the input and `reasoning` of the output, with three known exceptions that the
-//! total gives away: xAI counts reasoning beside the output, Mistral counts audio beside the input, and Gemini hides
-//! its thinking.
+//! `cached`, `cache_write` are parts of the input and `reasoning` of the output, with known exceptions that the total
+//! gives away: xAI counts reasoning beside the output, Mistral counts audio and what its tools found beside the input,
+//! and Gemini hides its thinking.
 
 use crate::provider::answer::field::{AnswerField as A, AnswerShape, Merge};
 use crate::provider::answer::figures::{Figure, Figures};
@@ -94,6 +94,8 @@ pub(super) static OTHER: RequestShape = RequestShape::new(&[
     leaf("stream_format", R::StreamFormat),
     leaf("n", R::Choices),
     leaf("max_completion_tokens", R::Cap),
+    // What a realtime conversation that is being prepared will be held with.
+    node("session", &[leaf("model", R::Model)]),
     measure("input", Content),
     measure("prompt", Content),
     measure("instructions", Content),
@@ -105,6 +107,9 @@ pub(super) static OTHER: RequestShape = RequestShape::new(&[
 const INPUT_DETAILS: &[Node<A>] = &[
     leaf("cached_tokens", A::Figure(Figure::Cached)),
     leaf("cache_write_tokens", A::Figure(Figure::CacheWrite)),
+    // Alibaba's name, and LiteLLM's.
+    leaf("cache_creation_input_tokens", A::Figure(Figure::CacheWrite)),
+    leaf("cache_creation_tokens", A::Figure(Figure::CacheWrite)),
     leaf("audio_tokens", A::Figure(Figure::AudioInput)),
     leaf("image_tokens", A::Figure(Figure::ImageInput)),
 ];
@@ -127,7 +132,9 @@ pub(super) const USAGE: &[Node<A>] = &[
     leaf("prompt_cache_hit_tokens", A::Figure(Figure::CachedAlias)),
     leaf("reasoning_tokens", A::Figure(Figure::Reasoning)),
     leaf("seconds", A::Figure(Figure::Seconds)),
+    leaf("connector_tokens", A::Figure(Figure::ToolPrompt)),
     node("prompt_tokens_details", INPUT_DETAILS),
+    node("prompt_token_details", INPUT_DETAILS),
     node("input_tokens_details", INPUT_DETAILS),
     node("input_token_details", INPUT_DETAILS),
     node("completion_tokens_details", OUTPUT_DETAILS),
@@ -209,15 +216,15 @@ pub(super) fn normalise(figures: &Figures, provider: Provider) -> Usage {
     let mut output = figures.get(Figure::Output);
     let reasoning = figures.get(Figure::Reasoning);
     let audio = figures.get(Figure::AudioInput);
+    let tools = figures.get(Figure::ToolPrompt);
     let beyond = match (total, input) {
         (Some(total), Some(input)) => total.saturating_sub(input.saturating_add(output.unwrap_or(0))),
         _ => 0,
     };
-    if beyond > 0 && matches!(provider, Provider::Gemini | Provider::VertexAi) {
-        output = output.map(|output| output.saturating_add(beyond));
-    } else if beyond > 0 && reasoning == Some(beyond) {
+    let is_hidden = matches!(provider, Provider::Gemini | Provider::VertexAi);
+    if beyond > 0 && (is_hidden || reasoning == Some(beyond)) {
         output = Some(output.unwrap_or(0).saturating_add(beyond));
-    } else if beyond > 0 && audio == Some(beyond) {
+    } else if beyond > 0 && (audio == Some(beyond) || tools == Some(beyond)) {
         input = input.map(|input| input.saturating_add(beyond));
     }
     if input.is_none() && output.is_none() {

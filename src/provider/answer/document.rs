@@ -101,13 +101,14 @@ impl Visitor<AnswerField> for Document {
         field != AnswerField::Model || self.model.is_none()
     }
 
-    fn string(&mut self, field: AnswerField, value: Option<&[u8]>, _span: Span, _in_array: bool) {
+    fn string(&mut self, field: AnswerField, value: Option<&[u8]>, _span: Span, in_array: bool) {
         if let AnswerField::Count(figure) = field {
             return self.add(figure, 1);
         }
         let text = value.and_then(|value| std::str::from_utf8(value).ok());
         let Some(text) = text.filter(|text| !text.is_empty() && text.len() <= KEPT) else {
-            if field == AnswerField::Error {
+            // No message is no error.
+            if field == AnswerField::Error && text != Some("") {
                 self.fail();
             }
             return;
@@ -122,6 +123,12 @@ impl Visitor<AnswerField> for Document {
             AnswerField::ErrorCode => self.fail().code = Some(text.to_owned()),
             AnswerField::Modality => self.modality = modality(text),
             AnswerField::FlatErrorKind => self.flat_kind = Some(text.to_owned()),
+            // JSON has no integers of 64 bits for some, who state them as strings.
+            AnswerField::Figure(_) | AnswerField::Sum(_) | AnswerField::ModalityTokens
+                if !in_array && text.bytes().all(|byte| byte.is_ascii_digit()) =>
+            {
+                self.figure(field, text.as_bytes());
+            }
             _ => {}
         }
     }

@@ -77,7 +77,8 @@ impl UsageReader {
         }
         let mut chunk = chunk;
         if matches!(self.framing, Framing::Unknown) {
-            chunk = chunk.trim_ascii_start();
+            let begin = chunk.iter().position(|byte| !is_before_body(*byte)).unwrap_or(chunk.len());
+            chunk = chunk.get(begin..).unwrap_or_default();
             let Some(first) = chunk.first() else { return };
             self.framing = sniff(*first);
             self.documents.in_sequence = matches!(self.framing, Framing::Documents);
@@ -159,6 +160,11 @@ impl UsageReader {
             None
         }
     }
+}
+
+/// White space, and the bytes of a byte order mark, which may be cut apart.
+const fn is_before_body(byte: u8) -> bool {
+    byte.is_ascii_whitespace() || matches!(byte, 0xEF | 0xBB | 0xBF)
 }
 
 /// The framing that a body with this first byte has.

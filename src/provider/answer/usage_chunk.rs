@@ -38,7 +38,8 @@ impl UsageChunkRemover {
         let mut passed = Vec::with_capacity(chunk.len());
         if !self.begun {
             let first = chunk.trim_ascii_start().first();
-            self.is_other = first.is_some_and(|first| !matches!(first, b':' | b'a'..=b'z'));
+            // A byte order mark may stand before the first event.
+            self.is_other = first.is_some_and(|first| !matches!(first, b':' | b'a'..=b'z' | 0xEF));
             self.begun = first.is_some();
         }
         if self.is_other {

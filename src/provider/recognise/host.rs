@@ -15,7 +15,13 @@ const DOMAINS: &[(&str, Provider)] = &[
     ("openai.azure.com", AzureOpenAi),
     ("cognitiveservices.azure.com", AzureOpenAi),
     ("openai.azure.us", AzureOpenAi),
+    ("openai.azure.cn", AzureOpenAi),
+    ("cognitiveservices.azure.us", AzureOpenAi),
+    ("cognitiveservices.azure.cn", AzureOpenAi),
+    ("api.cognitive.microsoft.com", AzureOpenAi),
+    ("api.cognitive.microsoft.us", AzureOpenAi),
     ("services.ai.azure.com", AzureAi),
+    ("services.ai.azure.us", AzureAi),
     ("inference.ai.azure.com", AzureAi),
     ("models.ai.azure.com", AzureAi),
     ("inference.ml.azure.com", AzureAi),
@@ -33,6 +39,7 @@ const DOMAINS: &[(&str, Provider)] = &[
     ("moonshot.ai", Moonshot),
     ("moonshot.cn", Moonshot),
     ("ml.cloud.ibm.com", Watsonx),
+    ("wxai.ibm.com", Watsonx),
     ("ollama.com", Ollama),
     ("openrouter.ai", OpenRouter),
     ("together.xyz", Together),
@@ -138,7 +145,14 @@ impl Host {
             return Some(Bedrock);
         }
         let google = name.ends_with(".googleapis.com");
-        (google && (name.contains("-aiplatform.") || name.starts_with("aiplatform."))).then_some(VertexAi)
+        let is = |service: &str| {
+            google && name.split('.').next().is_some_and(|label| label.split('-').any(|word| word == service))
+        };
+        match (is("aiplatform"), is("generativelanguage")) {
+            (true, _) => Some(VertexAi),
+            (_, true) => Some(Gemini),
+            _ => None,
+        }
     }
 
     fn domain(&self) -> Option<Provider> {

@@ -3,6 +3,7 @@
 //! The host says who answers; the path's suffix says which API it is, behind any prefix a gateway adds and on any host.
 //! What is configured counts before both.
 
+mod by_model;
 mod host;
 mod path;
 mod region;
@@ -32,6 +33,8 @@ pub fn recognise_at(
 ) -> Option<Endpoint> {
     let host = host::Host::parse(authority);
     let by_host = upstream.and_then(|upstream| upstream.provider).or_else(|| host.provider());
+    // Some clients send a fragment along, which is no part of what is asked for.
+    let path = path.split('#').next().unwrap_or_default();
     let (path, query) = path.split_once('?').unwrap_or((path, ""));
     let segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
     let route = path::route(method, by_host, &segments);

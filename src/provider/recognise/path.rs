@@ -2,6 +2,7 @@
 //!
 //! Suffixes decide, so that any prefix may stand before them; a segment before the suffix may name model or deployment.
 
+use super::by_model;
 use crate::call::Operation;
 use crate::provider::endpoint::{Api, Provider};
 
@@ -71,12 +72,15 @@ fn is_telling(segments: &[&str]) -> bool {
     }
 }
 
-/// GETs that list or describe models.
+/// GETs that list or describe models, or fetch what a batch came to.
 fn models(host: Option<Provider>, segments: &[&str]) -> Option<Route> {
     let is_known = host.is_some() || (segments.len() > 1 && is_telling(segments));
     match segments {
         [.., "models"] | [.., "models", _] if is_known => {
             Some(Route::unread(Api::ChatCompletions, Operation::ListModels))
+        }
+        [.., "batches", _] | [.., "batches", _, "results"] | [.., "batch", "jobs", _] if host.is_some() => {
+            Some(Route::unread(Api::OpenAiOther, Operation::Other("fetch_batch")))
         }
         [.., "api", "tags" | "ps" | "version"] => Some(Route::unread(Api::Ollama, Operation::ListModels)),
         _ => None,
@@ -90,7 +94,9 @@ fn fetch(segments: &[&str]) -> Option<Route> {
             Some(Route::unread(Api::Responses, Operation::FetchResponse))
         }
         [.., "interactions", _] => Some(Route::unread(Api::Interactions, Operation::FetchResponse)),
-        [.., "threads", _, "runs", _] => Some(Route::unread(Api::OpenAiOther, Operation::FetchRun)),
+        [.., "threads", _, "runs", _] | [.., "threads", _, "runs", _, "steps"] => {
+            Some(Route::unread(Api::OpenAiOther, Operation::FetchRun))
+        }
         [.., "predictions", _] => Some(Route::unread(Api::Replicate, Operation::FetchPrediction)),
         [.., "realtime"] => Some(Route::new(Api::OpenAiOther, Operation::Other("realtime"))),
         _ => None,
@@ -105,10 +111,7 @@ fn bedrock(segments: &[&str]) -> Option<Route> {
     }
     let at = before.iter().rposition(|segment| *segment == "model")?;
     let id = before.get(at.saturating_add(1)..).filter(|id| !id.is_empty())?.join("/");
-    let invoke = || {
-        let is_embedding = id.contains("embed");
-        Route::new(Api::Invoke, if is_embedding { Operation::Embeddings } else { Operation::Chat })
-    };
+    let invoke = || Route::new(Api::Invoke, by_model::invoked(&id));
     let route = match *verb {
         "converse" => Route::new(Api::Converse, Operation::Chat).streaming(false),
         "converse-stream" => Route::new(Api::Converse, Operation::Chat).streaming(true),
@@ -139,27 +142,28 @@ fn google(segments: &[&str]) -> Option<Route> {
         "streamGenerateContent" => {
             Route::new(Api::GenerateContent, Operation::GenerateContent).streaming(true)
         }
-        "embedContent" | "batchEmbedContents" => Route::new(Api::GenerateContent, Operation::Embeddings),
-        "countTokens" | "computeTokens" => Route::unread(Api::GenerateContent, Operation::CountTokens),
-        "batchGenerateContent" => Route::new(Api::GenerateContent, Operation::Batch),
-        "predict" | "predictLongRunning" => Route::new(Api::Predict, predicted(model)),
+        "embedContent" | "batchEmbedContents" | "embedText" | "batchEmbedText" => {
+            Route::new(Api::GenerateContent, Operation::Embeddings)
+        }
+        "countTokens" | "computeTokens" | "countTextTokens" | "countMessageTokens" => {
+            Route::unread(Api::GenerateContent, Operation::CountTokens)
+        }
+        "batchGenerateContent" | "asyncBatchEmbedContent" => {
+            Route::new(Api::GenerateContent, Operation::Batch)
+        }
+        // PaLM, before Gemini.
+        "generateText" => Route::new(Api::GenerateContent, Operation::TextCompletion).uncertain(),
+        "generateMessage" => Route::new(Api::GenerateContent, Operation::Chat).uncertain(),
+        "predict" | "predictLongRunning" => Route::new(Api::Predict, by_model::predicted(model)),
+        // No model has this name: the one whose tokens are counted stands in the body.
         "rawPredict" | "streamRawPredict" if model == "count-tokens" => {
-            Route::unread(Api::Messages, Operation::CountTokens)
+            return Some(Route::unread(Api::Messages, Operation::CountTokens));
         }
         "rawPredict" => Route { stream: None, ..published(publisher) },
         "streamRawPredict" => published(publisher).streaming(true),
         _ => return None,
     };
     Some(route.with_model(model))
-}
-
-/// What Vertex's `predict` does depends on the model alone.
-fn predicted(model: &str) -> Operation {
-    match model {
-        model if model.contains("embed") || model.contains("gecko") => Operation::Embeddings,
-        model if model.starts_with("imagen") || model.starts_with("imagegen") => Operation::Image,
-        _ => Operation::Other("predict"),
-    }
 }
 
 /// The API of a publisher on Vertex AI.
@@ -183,17 +187,17 @@ fn native(host: Option<Provider>, segments: &[&str]) -> Option<Route> {
         [.., "api", "chat"] => Route::new(Api::Ollama, Op::Chat),
         [.., "api", "generate"] => Route::new(Api::Ollama, Op::TextCompletion),
         [.., "api", "embed" | "embeddings"] => Route::new(Api::Ollama, Op::Embeddings),
-        [.., "v1", "chat"] if host == Some(Provider::Writer) => Route::new(Api::ChatCompletions, Op::Chat),
+        [.., "v1", "chat"] if matches!(host, Some(Provider::Writer | Provider::Reka)) => {
+            Route::new(Api::ChatCompletions, Op::Chat)
+        }
         [.., "v1" | "v2", "chat"] => Route::new(Api::Cohere, Op::Chat),
         [.., "v1" | "v2", "embed"] => Route::new(Api::Cohere, Op::Embeddings),
-        [.., "v1", "generate"] if host == Some(Provider::Cohere) => {
+        [.., "generate" | "summarize"] if host == Some(Provider::Cohere) => {
             Route::new(Api::Cohere, Op::TextCompletion)
         }
         [.., "v1", "classify"] => Route::new(Api::Cohere, Op::Other("classify")),
         [.., "tokenizers", "estimate-token-count"] => Route::unread(Api::ChatCompletions, Op::CountTokens),
-        [.., "v1", "tokenize" | "detokenize"] | [.., "tokenize" | "detokenize"] => {
-            Route::unread(Api::Cohere, Op::CountTokens)
-        }
+        [.., "tokenize" | "detokenize" | "tokenize-text"] => Route::unread(Api::Cohere, Op::CountTokens),
         [.., "ml", _, "text", verb] => watsonx(verb)?,
         [.., "ml", _, "deployments", id, "text", verb] => watsonx(verb)?.with_model(id),
         [.., "ml", _, "generation", "text"] => Route::new(Api::Watsonx, Op::TextCompletion).streaming(false),
@@ -207,14 +211,8 @@ fn native(host: Option<Provider>, segments: &[&str]) -> Option<Route> {
         ["generate"] => Route::new(Api::Tgi, Op::TextCompletion).streaming(false),
         ["generate_stream"] => Route::new(Api::Tgi, Op::TextCompletion).streaming(true),
         [] if host == Some(Provider::HuggingFace) => Route::new(Api::Tgi, Op::TextCompletion),
-        ["models", name @ ..] if host == Some(Provider::HuggingFace) && !name.is_empty() => {
-            Route::new(Api::Tgi, Op::TextCompletion).with_model(&name.join("/"))
-        }
         ["pipeline", "feature-extraction", name @ ..] if host == Some(Provider::HuggingFace) => {
             Route::new(Api::Tgi, Op::Embeddings).with_model(&name.join("/"))
-        }
-        [.., "hf-inference", "models", owner, name] => {
-            Route::new(Api::Tgi, Op::TextCompletion).with_model(&format!("{owner}/{name}"))
         }
         [.., "serving-endpoints", name, "invocations"] => {
             Route::new(Api::ChatCompletions, Op::Chat).with_model(name).uncertain()
@@ -227,10 +225,12 @@ fn native(host: Option<Provider>, segments: &[&str]) -> Option<Route> {
         }
         ["invocations"] => Route::new(Api::Tgi, Op::TextCompletion).uncertain(),
         [.., "cortex", "inference:complete"] => Route::new(Api::ChatCompletions, Op::Chat),
+        [.., "cortex", "inference:embed"] => Route::new(Api::Embeddings, Op::Embeddings),
+        [.., "images"] if host == Some(Provider::OpenRouter) => Route::new(Api::Images, Op::Image),
         [.., "conversations"] | [.., "conversations", _] if host == Some(Provider::Mistral) => {
             Route::new(Api::ChatCompletions, Op::Chat).uncertain()
         }
-        _ => return cloudflare(segments),
+        _ => return hugging_face(host, segments).or_else(|| cloudflare(segments)),
     })
 }
 
@@ -239,6 +239,24 @@ fn cloudflare(segments: &[&str]) -> Option<Route> {
     let at = segments.windows(2).position(|pair| pair == ["ai", "run"])?;
     let model = segments.get(at.saturating_add(2)..).filter(|model| !model.is_empty())?.join("/");
     Some(Route::new(Api::ChatCompletions, Operation::Chat).with_model(&model).uncertain())
+}
+
+/// `models/{owner}/{name}`, or a model's name alone, and perhaps the pipeline it is to serve. What stands behind a model
+/// otherwise is another API's path.
+fn hugging_face(host: Option<Provider>, segments: &[&str]) -> Option<Route> {
+    let name = match segments {
+        ["models", name @ ..] if host == Some(Provider::HuggingFace) => name,
+        _ => {
+            let at = segments.windows(2).position(|pair| pair == ["hf-inference", "models"])?;
+            segments.get(at.saturating_add(2)..)?
+        }
+    };
+    let (name, operation) = match name {
+        [name @ .., "pipeline", "feature-extraction"] => (name, Operation::Embeddings),
+        [name @ .., "pipeline", _] => (name, Operation::TextCompletion),
+        name => (name, Operation::TextCompletion),
+    };
+    matches!(name, [_] | [_, _]).then(|| Route::new(Api::Tgi, operation).with_model(&name.join("/")))
 }
 
 fn watsonx(verb: &str) -> Option<Route> {
@@ -261,7 +279,7 @@ fn openai(segments: &[&str]) -> Option<Route> {
         [.., "chat", "completions"] | [.., "agents", "completions"] => {
             Route::new(Api::ChatCompletions, Op::Chat)
         }
-        [.., "completions"] => Route::new(Api::Completions, Op::TextCompletion),
+        [.., "completions"] | [.., "v1", "edits"] => Route::new(Api::Completions, Op::TextCompletion),
         [.., "responses", "input_tokens"] => Route::unread(Api::Responses, Op::CountTokens),
         [.., "responses"] | [.., "responses", "compact"] => Route::new(Api::Responses, Op::Chat),
         [.., "embeddings" | "multimodalembeddings" | "contextualizedembeddings"] => {
@@ -333,6 +351,7 @@ pub(super) fn provider(segments: &[&str], api: Api) -> Option<Provider> {
         Api::Tgi => Some(Provider::Tgi),
         Api::Watsonx => Some(Provider::Watsonx),
         Api::Replicate => Some(Provider::Replicate),
+        Api::Cohere if segments.ends_with(&["v2", "chat"]) => Some(Provider::Cohere),
         _ if segments.contains(&"serving-endpoints") => Some(Provider::Databricks),
         _ if segments.contains(&"cortex") => Some(Provider::Snowflake),
         _ => None,

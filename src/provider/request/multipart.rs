@@ -43,7 +43,7 @@ pub(super) fn texts<'b>(
     mut visit: impl FnMut(&'b [u8], &'b [u8]),
 ) -> Result<(), Unreadable> {
     each_part(delimiter, body, |name, head, value| {
-        if parameter(head, b"filename=\"").is_none() {
+        if !is_file(head) {
             visit(name, value);
         }
         Ok(())
@@ -69,7 +69,12 @@ fn each_part<'b>(
         let (head, value) = part.split_at_checked(split).ok_or(Unreadable::BadForm)?;
         let value = value.get(4..).unwrap_or_default();
         let value = value.strip_suffix(b"\r\n").unwrap_or(value);
-        visit(parameter(head, b"name=\"").unwrap_or_default(), head, value)?;
+        let name = parameter(head, b"name").unwrap_or_default();
+        // Some servers take a backslash out of a name, others do not.
+        if name.contains(&b'\\') {
+            return Err(Unreadable::BadForm);
+        }
+        visit(name, head, value)?;
     }
     Ok(())
 }
@@ -85,7 +90,7 @@ fn take(facts: &mut RequestFacts, name: &[u8], head: &[u8], value: &[u8]) -> Res
         }
         (b"n", Ok(n)) => facts.choices = whole_number(n.as_bytes()),
         (b"prompt", _) => facts.input.text_bytes = facts.input.text_bytes.saturating_add(value.len() as u64),
-        (b"image" | b"image[]" | b"mask", _) if parameter(head, b"filename=\"").is_some() => {
+        (b"image" | b"image[]" | b"mask", _) if is_file(head) => {
             facts.input.images = facts.input.images.saturating_add(1);
         }
         (b"file", _) => facts.input.audio_parts = facts.input.audio_parts.saturating_add(1),
@@ -94,12 +99,43 @@ fn take(facts: &mut RequestFacts, name: &[u8], head: &[u8], value: &[u8]) -> Res
     Ok(())
 }
 
-/// A quoted parameter of a part's head.
+fn is_file(head: &[u8]) -> bool {
+    parameter(head, b"filename").or_else(|| parameter(head, b"filename*")).is_some()
+}
+
+/// A parameter of a part's disposition, quoted or not, its name in any case: servers read all of these.
 fn parameter<'a>(head: &'a [u8], key: &[u8]) -> Option<&'a [u8]> {
-    // `name="` also ends `filename="`: the key must not continue a longer one.
-    let at = memchr::memmem::find_iter(head, key).find(|at| {
-        at.checked_sub(1).and_then(|before| head.get(before)).is_none_or(|b| !b.is_ascii_alphanumeric())
+    let mut rest = disposition(head)?;
+    loop {
+        rest = rest.get(memchr::memchr(b';', rest)?.saturating_add(1)..)?;
+        let end = rest.iter().position(|b| matches!(b, b'=' | b';'))?;
+        let (name, after) = rest.split_at_checked(end)?;
+        let Some(stated) = after.strip_prefix(b"=") else { continue };
+        let (value, after) = match stated.trim_ascii_start().strip_prefix(b"\"") {
+            Some(quoted) => quoted.split_at_checked(memchr::memchr(b'"', quoted)?)?,
+            None => stated.split_at_checked(memchr::memchr(b';', stated).unwrap_or(stated.len()))?,
+        };
+        if name.trim_ascii().eq_ignore_ascii_case(key) {
+            return Some(if stated.trim_ascii_start().first() == Some(&b'"') {
+                value
+            } else {
+                value.trim_ascii()
+            });
+        }
+        rest = after;
+    }
+}
+
+/// What the disposition's line says, with the lines that continue it.
+fn disposition(head: &[u8]) -> Option<&[u8]> {
+    const NAME: &[u8] = b"content-disposition:";
+    let starts = std::iter::once(0).chain(memchr::memchr_iter(b'\n', head).map(|at| at.saturating_add(1)));
+    let mut lines = starts.filter_map(|start| head.get(start..));
+    let value = lines.find_map(|line| {
+        let (name, value) = line.split_at_checked(NAME.len())?;
+        name.eq_ignore_ascii_case(NAME).then_some(value)
     })?;
-    let value = head.get(at.saturating_add(key.len())..)?;
-    value.get(..memchr::memchr(b'"', value)?)
+    let mut ends = memchr::memchr_iter(b'\n', value);
+    let end = ends.find(|end| !matches!(value.get(end.saturating_add(1)), Some(b' ' | b'\t')));
+    value.get(..end.unwrap_or(value.len()))
 }

@@ -92,6 +92,14 @@ impl Facts {
         }
     }
 
+    /// Houses name the budget differently, and a request may carry several names: what needs the most is the upper bound.
+    fn reasoning(&mut self, stated: Reasoning) {
+        let needs = |reasoning: &Reasoning| (!reasoning.is_in_cap, reasoning.tokens);
+        if self.facts.reasoning.as_ref().is_none_or(|known| needs(known) < needs(&stated)) {
+            self.facts.reasoning = Some(stated);
+        }
+    }
+
     fn figure(&mut self, field: RequestField, raw: &[u8], span: Span) {
         let value = whole_number(raw);
         // Negative means "no limit" where it means anything; a fraction means nothing anywhere.
@@ -105,7 +113,9 @@ impl Facts {
             RequestField::BestOf => self.facts.best_of = value,
             RequestField::Reasoning | RequestField::ReasoningBeside => {
                 let is_in_cap = field == RequestField::Reasoning;
-                self.facts.reasoning = value.map(|tokens| Reasoning { tokens, is_in_cap });
+                if let Some(tokens) = value {
+                    self.reasoning(Reasoning { tokens, is_in_cap });
+                }
             }
             _ => self.wrong_type(field),
         }
@@ -146,7 +156,7 @@ impl Visitor<RequestField> for Facts {
 
     fn named(&mut self, field: RequestField) {
         let bit = 1_u32 << (field as u32);
-        if self.seen & bit != 0 {
+        if self.seen & bit != 0 && field != RequestField::Reasoning {
             self.fail(Unreadable::Ambiguous(name(field)));
         }
         self.seen |= bit;
