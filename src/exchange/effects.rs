@@ -42,6 +42,12 @@ impl Effects {
         self.attributes.push((name, value.into()));
     }
 
+    /// Tells what else was found out, also of another call: its events and counts, and nothing that is this stream's.
+    pub(super) fn tell(&mut self, more: Self) {
+        self.events.extend(more.events);
+        self.counts.extend(more.counts);
+    }
+
     /// Raises a counter by one.
     pub(super) fn count(&mut self, metric: Metric) {
         self.counts.push((metric, 1));

@@ -157,7 +157,7 @@ impl Exchange {
     /// Takes one event; events that mean nothing where the exchange stands change nothing.
     pub fn step(&mut self, event: Event<'_>, ports: &dyn Ports) -> Effects {
         let state = std::mem::replace(&mut self.state, State::Finished);
-        let (state, effects) = match (state, event) {
+        let (state, mut effects) = match (state, event) {
             (State::New, event) => self.begin(event, ports),
             (State::Collecting(call), Event::RequestBody { body }) => {
                 request::read(&self.config, *call, body, ports)
@@ -175,14 +175,21 @@ impl Exchange {
                 Err(execution) => execution.step(&self.config, event, ports),
             },
             (State::Executing(execution), event) => execution.step(&self.config, event, ports),
-            (State::Settling(settling), Event::Done) => settlement::again(&self.config, settling, ports),
             (State::Ungoverned, Event::ResponseHeaders { headers, .. }) => {
                 let effects = Effects { response_headers: names::clean(headers), ..Effects::default() };
                 (State::Finished, effects)
             }
             (state, _) => (state, Effects::default()),
         };
-        self.state = state;
+        self.state = match (state, event) {
+            // Nothing comes after the end, so that what failed just now has no other time to be tried again.
+            (State::Settling(settling), Event::Done) => {
+                let (state, more) = settlement::again(&self.config, settling, ports);
+                effects.tell(more);
+                state
+            }
+            (state, _) => state,
+        };
         effects
     }
 
@@ -204,9 +211,7 @@ impl Exchange {
             (_, None) => (State::New, Effects::default()),
         };
         if let Some(lost) = lost {
-            let told = redirect::lose(&self.config, lost, ports);
-            effects.events.extend(told.events);
-            effects.counts.extend(told.counts);
+            effects.tell(redirect::lose(&self.config, lost, ports));
         }
         (state, effects)
     }

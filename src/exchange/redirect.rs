@@ -88,8 +88,7 @@ pub(super) fn lose(config: &Config, execution: Box<Execution>, ports: &dyn Ports
     let (state, mut effects) = settlement::settle(config, *execution, Consumed::Assumed, ports);
     if let State::Settling(settling) = state {
         let (_, more) = settlement::again(config, settling, ports);
-        effects.events.extend(more.events);
-        effects.counts.extend(more.counts);
+        effects.tell(more);
     }
     effects
 }
