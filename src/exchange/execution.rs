@@ -163,7 +163,7 @@ impl Execution {
         }
         let consumed = match origin {
             Origin::Provider => {
-                self.answer = if self.upgrade && status < 400 {
+                self.answer = if self.upgrade && is_success(status) {
                     Answer::Upgraded
                 } else {
                     self.reading(status, headers)
@@ -175,8 +175,7 @@ impl Execution {
                     let effects = Effects { response_headers: edits, ..Effects::default() };
                     return (State::Executing(self), effects);
                 }
-                self.has_ended = true;
-                self.consumed(config, true)
+                self.ended(config, ports)
             }
             Origin::NeverSent => Consumed::Nothing,
             Origin::Unknown => self.consumed(config, false),
@@ -211,8 +210,7 @@ impl Execution {
             watch.passes(chunk, ports);
         }
         if end_of_stream {
-            self.has_ended = true;
-            let consumed = self.consumed(config, true);
+            let consumed = self.ended(config, ports);
             let (state, effects) = settlement::settle(config, *self, consumed, ports);
             return (state, Effects { response_body, ..effects });
         }
@@ -264,6 +262,16 @@ impl Execution {
         settlement::settle(config, *self, consumed, ports)
     }
 
+    /// What was consumed, once the answer's last byte is here. One that leaves no trace of consumption may not be the
+    /// provider's at all.
+    fn ended(&mut self, config: &Config, ports: &dyn Ports) -> Consumed {
+        self.has_ended = true;
+        match self.consumed(config, true) {
+            Consumed::Assumed if Origin::stated(ports) == Origin::NeverSent => Consumed::Nothing,
+            consumed => consumed,
+        }
+    }
+
     /// What was consumed, by all that was read.
     fn consumed(&mut self, config: &Config, ended_cleanly: bool) -> Consumed {
         match std::mem::replace(&mut self.answer, Answer::Lost) {
@@ -278,9 +286,10 @@ impl Execution {
                 if completeness == Completeness::Complete {
                     return Consumed::Used(reading.usage, completeness);
                 }
-                // A refusal or failure that states no usage consumed nothing, and that is known; one that is stated in
-                // an answer of status 200 too, as long as no output came before it.
-                let failed = status >= 400 || (reading.error.is_some() && reading.output_text_bytes == 0);
+                // A refusal, failure or redirect that states no usage consumed nothing, and that is known; one that is
+                // stated in an answer of status 200 too, as long as no output came before it.
+                let failed =
+                    !is_success(status) || (reading.error.is_some() && reading.output_text_bytes == 0);
                 if failed && reading.usage.is_empty() && ended_cleanly {
                     return Consumed::Used(zero(), Completeness::Complete);
                 }
@@ -318,6 +327,11 @@ impl Execution {
     }
 }
 
+/// Whether an answer of this status can be the work that was asked for. A redirect is none: its target is asked anew.
+fn is_success(status: u16) -> bool {
+    (100..300).contains(&status)
+}
+
 fn zero() -> Usage {
     Usage { input_tokens: Some(0), output_tokens: Some(0), ..Usage::default() }
 }
@@ -331,7 +345,7 @@ fn best_known(
     text_bytes: u64,
     config: &Config,
 ) -> Option<Usage> {
-    if status >= 400 {
+    if !is_success(status) {
         return (!stated.is_empty()).then_some(stated);
     }
     // Images or searches counted so far are no statement: only the whole answer has them all.
@@ -360,11 +374,13 @@ enum Origin {
 }
 
 impl Origin {
-    /// Asked of the host for failures alone: a success from elsewhere than the provider states no usage anyway.
+    /// Asked of the host for what is no success alone: a success states its usage, or is asked about when it has ended.
     fn of(status: u16, ports: &dyn Ports) -> Self {
-        if (1..400).contains(&status) {
-            return Self::Provider;
-        }
+        if is_success(status) { Self::Provider } else { Self::stated(ports) }
+    }
+
+    /// What the host says.
+    fn stated(ports: &dyn Ports) -> Self {
         let details = ports.property(&["response", "code_details"]).unwrap_or_default();
         let details = String::from_utf8_lossy(&details);
         if details == "via_upstream" {
