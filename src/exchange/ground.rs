@@ -78,6 +78,10 @@ impl Ground {
 
     /// The ledger cannot answer.
     pub(super) fn ledger(error: LedgerError) -> Self {
+        if error == LedgerError::KeyTooLong {
+            // The same call again will fare no better, and nothing is wrong with the ledger.
+            return Self::unreadable(&error.to_string());
+        }
         let message = format!(
             "GenOps: the budget ledger cannot answer ({error}); this is not about quota. Try again later."
         );

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::admission::Admission;
 use super::ground::Ground;
 use super::rate_headers;
-use super::reservation::enforcement;
+use super::reservation::without_answer;
 use crate::amount::{Amount, Unit};
 use crate::budget::Enforcement;
 use crate::decision::Decision;
@@ -92,7 +92,7 @@ fn refuse(admission: &mut Admission<'_>, refusal: Refusal, demands: &[Demand<'_>
     match refusal.cause {
         Cause::Limited { allowance, retry_after_ms } => Err(over(demand, &allowance, retry_after_ms)),
         Cause::Failed(error) => {
-            let mode = enforcement(admission.config.failure.ledger_unavailable);
+            let mode = without_answer(admission.config, error.is_of_the_key());
             admission.findings.meet(mode, unanswered(demand, error))
         }
     }
@@ -142,6 +142,9 @@ fn seconds(ms: u64) -> u64 {
 /// The store cannot say how the limit stands.
 fn unanswered(demand: &Demand<'_>, error: LimitError) -> Ground {
     let name = &demand.limit.name;
+    if error == LimitError::KeyTooLong {
+        return Ground { by: Some(name.clone()), ..Ground::unreadable(&error.to_string()) };
+    }
     let message = format!(
         "GenOps: rate limit {name:?} cannot be asked ({error}); this is not about quota. Try again later."
     );

@@ -10,7 +10,7 @@ use super::names;
 use super::output_cap;
 use crate::amount::{Amount, Display, Unit};
 use crate::budget::{Budget, Enforcement};
-use crate::config::FailMode;
+use crate::config::{Config, FailMode};
 use crate::cost::{self, Consumption};
 use crate::ledger::{self, Balance, Cause, Claim, Entry, LedgerError, Reserved, Shortage};
 use crate::provider::RefusalKind;
@@ -108,7 +108,7 @@ fn ask(admission: &mut Admission<'_>, demands: &[Demand<'_>]) -> Result<Result<R
     match refusal.cause {
         Cause::Short(shortage, balance) => Ok(Err(Short { claim: refusal.claim, balance, shortage })),
         Cause::Failed(error) => {
-            let mode = enforcement(admission.config.failure.ledger_unavailable);
+            let mode = without_answer(admission.config, error.is_of_the_key());
             admission.findings.meet(mode, Ground::ledger(error))?;
             Ok(Ok(Reserved::default()))
         }
@@ -116,11 +116,17 @@ fn ask(admission: &mut Admission<'_>, demands: &[Demand<'_>]) -> Result<Result<R
 }
 
 /// What a fail mode does with its ground: passing is worth a warning.
-pub(super) const fn enforcement(mode: FailMode) -> Enforcement {
+const fn enforcement(mode: FailMode) -> Enforcement {
     match mode {
         FailMode::Refuse => Enforcement::Enforce,
         FailMode::Pass => Enforcement::Warn,
     }
+}
+
+/// What a counter that cannot answer means for a call. Only what the store does may let calls pass: names without room, or
+/// too long for a key, are chosen by callers, and would be a way around every budget.
+pub(super) const fn without_answer(config: &Config, is_of_the_key: bool) -> Enforcement {
+    if is_of_the_key { Enforcement::Enforce } else { enforcement(config.failure.ledger_unavailable) }
 }
 
 /// Why a budget that warns could not be asked; that is worth its warning. A shadow has none to give.
@@ -261,4 +267,21 @@ pub(super) fn in_event(entry: &Entry) -> Vec<Attribute> {
     let mut attributes = vec![(attribute::ACCOUNTING_RESERVED, Value::Double(reserved))];
     attributes.extend(account(&entry.balance, reservation.budget()));
     attributes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_caller_that_fills_the_accounts_does_not_pass_where_a_failing_store_would_let_it() {
+        let config = crate::config::parse(r#"{"failure": {"ledger_unavailable": "pass"}}"#).unwrap();
+        let mode = |error: LedgerError| without_answer(&config, error.is_of_the_key());
+        for error in [LedgerError::Full, LedgerError::KeyTooLong] {
+            assert_eq!(mode(error), Enforcement::Enforce, "{error}");
+        }
+        for error in [LedgerError::Contended, LedgerError::Unavailable(10), LedgerError::Corrupt] {
+            assert_eq!(mode(error), Enforcement::Warn, "{error}");
+        }
+    }
 }

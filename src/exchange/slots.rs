@@ -3,7 +3,7 @@
 use super::admission::Admission;
 use super::ground::Ground;
 use super::limiting::limited;
-use super::reservation::enforcement;
+use super::reservation::without_answer;
 use crate::amount::Amount;
 use crate::budget::Enforcement;
 use crate::config::ConcurrencyLimit;
@@ -74,7 +74,7 @@ fn refuse(admission: &mut Admission<'_>, refusal: Refusal, demands: &[Demand<'_>
     match refusal.cause {
         Cause::Short(_, balance) => Err(occupied(demand, &balance)),
         Cause::Failed(error) => {
-            let mode = enforcement(admission.config.failure.ledger_unavailable);
+            let mode = without_answer(admission.config, error.is_of_the_key());
             admission.findings.meet(mode, unanswered(demand, error))
         }
     }

@@ -135,6 +135,13 @@ pub enum LimitError {
     KeyTooLong,
 }
 
+impl LimitError {
+    /// Whether the key brought it about, and with it whoever chose the key; the store itself is well.
+    pub const fn is_of_the_key(self) -> bool {
+        matches!(self, Self::Full | Self::KeyTooLong)
+    }
+}
+
 impl fmt::Display for LimitError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
