@@ -198,8 +198,7 @@ impl Exchange {
         if !matches!(event, Event::RequestHeaders { .. } | Event::Done) {
             return (State::New, Effects::default());
         }
-        let (redirected, lost) = self.handover.claim(ports);
-        let (state, mut effects) = match (event, redirected) {
+        let (state, mut effects) = match (event, self.handover.claim(ports)) {
             (Event::RequestHeaders { headers, .. }, Some(execution)) => {
                 redirect::resume(&self.config, execution, headers)
             }
@@ -210,7 +209,7 @@ impl Exchange {
             (_, Some(execution)) => settlement::settle(&self.config, *execution, Consumed::Nothing, ports),
             (_, None) => (State::New, Effects::default()),
         };
-        if let Some(lost) = lost {
+        while let Some(lost) = self.handover.lost(ports) {
             effects.tell(redirect::lose(&self.config, lost, ports));
         }
         (state, effects)

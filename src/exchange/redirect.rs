@@ -1,11 +1,13 @@
 //! Envoy's internal redirects: one call in two streams, of which the second goes on with what the first began.
 //!
 //! Where Envoy follows a redirect by itself, the first stream ends without an answer and a second one passes the filters
-//! from the start, at once and on the same worker. It is the same AWU: decided once, charged once. The streams of one
-//! configuration and worker share a [`Handover`]; the request's id says whose it is. Where Envoy makes no ids, the first
-//! is settled as a call without an answer and the second governed anew.
+//! from the start, on the same worker; a filter before this one may hold it for a while. It is the same AWU: decided once,
+//! charged once. The streams of one configuration and worker share a [`Handover`]; the request's id says whose it is.
+//! Where Envoy makes no ids, and where too many are on their way, the first is settled as a call without an answer and the
+//! second governed anew.
 
 use std::cell::RefCell;
+use std::collections::VecDeque;
 
 use super::State;
 use super::effects::Effects;
@@ -18,46 +20,66 @@ use crate::headers::Headers;
 use crate::ports::Ports;
 use crate::semconv::attribute;
 use crate::telemetry::{Value, event};
+use crate::timestamp::Timestamp;
 
 /// What `%RESPONSE_CODE_DETAILS%` says of a stream whose request goes on in another one.
 const INTERNAL_REDIRECT: &[u8] = b"internal_redirect";
 
-/// At most one call on its way from one stream to the next.
+/// How many calls may be on their way between two streams at once.
+const MOST: usize = 64;
+
+/// How long one may be on its way: longer than a filter before this one keeps a request waiting. After that its second
+/// stream is taken to have gone past this filter.
+const LONGEST_MS: u64 = 60_000;
+
+/// The calls on their way from one stream to the next, the one that is longest on its way first.
 #[derive(Debug, Default)]
-pub struct Handover(RefCell<Option<Redirected>>);
+pub struct Handover(RefCell<VecDeque<Redirected>>);
 
 #[derive(Debug)]
 struct Redirected {
     request_id: Vec<u8>,
+    since: Timestamp,
     execution: Box<Execution>,
 }
 
 impl Handover {
-    /// Whether no call is on its way, which is all that most streams ever ask.
-    fn is_empty(&self) -> bool {
-        self.0.borrow().is_none()
-    }
-
     /// Takes a call over whose stream is over; gives it back where its request does not go on in another one.
     pub(super) fn put(&self, execution: Box<Execution>, ports: &dyn Ports) -> Result<(), Box<Execution>> {
         let awaited = matches!(execution.answer, Answer::Awaited);
         if !awaited || ports.property(&["response", "code_details"]).as_deref() != Some(INTERNAL_REDIRECT) {
             return Err(execution);
         }
-        let Some(request_id) = request_id(ports) else { return Err(execution) };
-        // The one before, if nobody came for it, expires.
-        self.0.replace(Some(Redirected { request_id, execution }));
-        Ok(())
+        let mut under_way = self.0.borrow_mut();
+        match request_id(ports) {
+            Some(request_id) if under_way.len() < MOST => {
+                under_way.push_back(Redirected { request_id, since: ports.now(), execution });
+                Ok(())
+            }
+            _ => Err(execution),
+        }
     }
 
-    /// A stream begins or, if an earlier filter answered it, ends: the call that goes on in it, and the one that was on
-    /// its way and goes on nowhere.
-    pub(super) fn claim(&self, ports: &dyn Ports) -> (Option<Box<Execution>>, Option<Box<Execution>>) {
-        if self.is_empty() {
-            return (None, None);
+    /// A stream begins or, if an earlier filter answered it, ends: the call that goes on in it.
+    pub(super) fn claim(&self, ports: &dyn Ports) -> Option<Box<Execution>> {
+        let mut under_way = self.0.borrow_mut();
+        // All that most streams ever ask.
+        if under_way.is_empty() {
+            return None;
         }
-        let Some(Redirected { request_id: own, execution }) = self.0.take() else { return (None, None) };
-        if request_id(ports) == Some(own) { (Some(execution), None) } else { (None, Some(execution)) }
+        let own = request_id(ports)?;
+        let at = under_way.iter().position(|redirected| redirected.request_id == own)?;
+        under_way.remove(at).map(|redirected| redirected.execution)
+    }
+
+    /// A call that was on its way for so long that it goes on nowhere.
+    pub(super) fn lost(&self, ports: &dyn Ports) -> Option<Box<Execution>> {
+        let mut under_way = self.0.borrow_mut();
+        let since = under_way.front()?.since;
+        if ports.now().millis_since(since) < LONGEST_MS {
+            return None;
+        }
+        under_way.pop_front().map(|redirected| redirected.execution)
     }
 }
 

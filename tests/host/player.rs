@@ -7,7 +7,7 @@ use genops::ledger;
 
 use super::exports;
 use super::ports::Host;
-use super::proxy::{Proxy, Told};
+use super::proxy::{Proxy, Redirected, Told};
 use super::reading::{headers, nanos};
 use super::script::{Script, Step};
 use super::stage::{StartStage, Trap};
@@ -39,6 +39,8 @@ pub struct Player {
     workers: usize,
     worker: usize,
     streams: BTreeMap<String, u32>,
+    /// Requests that an earlier filter holds on their second way.
+    redirected: BTreeMap<String, Redirected>,
     streams_begun: u64,
     counters: BTreeMap<String, u64>,
     /// Whether the journey says when ticks come.
@@ -73,6 +75,7 @@ impl Player {
             workers: 0,
             worker: 0,
             streams: BTreeMap::new(),
+            redirected: BTreeMap::new(),
             streams_begun: 0,
             counters: BTreeMap::new(),
             ticks_by_itself: false,
@@ -149,6 +152,11 @@ impl Player {
                 self.proxy.done(id)
             }
             ["redirects", name, how @ ..] => self.redirect(name, self.id(name), how),
+            ["arrives", name] => {
+                let redirected =
+                    self.redirected.remove(*name).expect("a request that an earlier filter holds");
+                self.arrive(name, redirected)
+            }
             ["vm-dies-under", name] => {
                 let id = self.id(name);
                 self.proxy.drop_stream(id);
@@ -285,11 +293,12 @@ impl Player {
     /// Envoy follows a redirect by itself, into a stream that the filter sees, sees the end of alone, or does not see.
     fn redirect(&mut self, name: &str, id: u32, how: &[&str]) -> Told {
         let request_id = if how == ["without-id"] { String::new() } else { format!("request-{name}") };
-        let seen = how.is_empty() || how == ["without-id"];
-        let (next, mut lines) = self.proxy.redirects(id, request_id.as_bytes(), seen)?;
+        let (redirected, mut lines) = self.proxy.redirects(id, request_id.as_bytes())?;
         self.streams.remove(name);
-        if let Some(next) = next {
-            self.streams.insert(name.to_owned(), next);
+        if how.is_empty() || how == ["without-id"] {
+            lines.extend(self.arrive(name, redirected)?);
+        } else if how == ["held-before"] {
+            self.redirected.insert(name.to_owned(), redirected);
         } else if how == ["answered-before"] {
             let next = self.proxy.unseen(self.worker)?;
             self.proxy
@@ -299,6 +308,13 @@ impl Player {
                 .set_attribute(&["request", "id"], request_id.as_bytes());
             lines.extend(self.proxy.done(next)?);
         }
+        Ok(lines)
+    }
+
+    /// A redirected request comes to the filter.
+    fn arrive(&mut self, name: &str, redirected: Redirected) -> Told {
+        let (next, lines) = self.proxy.arrives(redirected)?;
+        self.streams.insert(name.to_owned(), next);
         Ok(lines)
     }
 

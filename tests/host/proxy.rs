@@ -29,6 +29,13 @@ struct Progress {
     answered_here: bool,
 }
 
+/// A request that Envoy has redirected by itself, on its way to the filters again.
+pub struct Redirected {
+    worker: usize,
+    request: HeaderMap,
+    request_id: Vec<u8>,
+}
+
 /// What came of something, in lines.
 pub type Told = Result<Vec<String>, Trap>;
 
@@ -226,14 +233,9 @@ impl Proxy {
         Ok(action)
     }
 
-    /// The upstream redirects, and Envoy follows by itself: the stream is over, and its request begins again in another
-    /// one, as the filter left it, unless the filter does not see that one. Gives its id.
-    pub fn redirects(
-        &mut self,
-        id: u32,
-        request_id: &[u8],
-        seen: bool,
-    ) -> Result<(Option<u32>, Vec<String>), Trap> {
+    /// The upstream redirects, and Envoy follows by itself: the stream is over, and its request, as the filter left it,
+    /// is to begin again in another one.
+    pub fn redirects(&mut self, id: u32, request_id: &[u8]) -> Result<(Redirected, Vec<String>), Trap> {
         self.sent(id, 1, true);
         let (worker, mut request) = {
             let mut world = self.world.borrow_mut();
@@ -242,15 +244,14 @@ impl Proxy {
             stream.set_attribute(&["request", "id"], request_id);
             (stream.worker, stream.request.clone())
         };
-        let mut lines = self.done(id)?;
-        if !seen {
-            return Ok((None, lines));
-        }
         // Envoy traces the first stream alone.
         request.set(b"x-genops-trace", b"-");
-        let (next, more) = self.begin(worker, request, request_id, false)?;
-        lines.extend(more);
-        Ok((Some(next), lines))
+        Ok((Redirected { worker, request, request_id: request_id.to_owned() }, self.done(id)?))
+    }
+
+    /// A redirected request comes to the filter in its next stream. Gives its id.
+    pub fn arrives(&mut self, redirected: Redirected) -> Result<(u32, Vec<String>), Trap> {
+        self.begin(redirected.worker, redirected.request, &redirected.request_id, false)
     }
 
     /// The answer's trailers arrive.
