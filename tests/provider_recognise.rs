@@ -149,6 +149,36 @@ fn other_traffic_is_not_recognised() {
     }
 }
 
+/// What a server behind Envoy may read as a chat completion, whatever the filter sees.
+#[test]
+fn a_call_is_recognised_however_its_path_is_spelt() {
+    for path in [
+        "//v1//chat/completions/",
+        "/v1/chat%2Fcompletions",
+        "/v1/chat%2fcompletions?x=1",
+        "/v1/chat/complet%69ons",
+        "/v1/chat/%2563ompletions",
+        "/v1/chat/./completions",
+        "/v1/chat/x/../completions",
+        "/v1/chat/x/%2e%2e/completions",
+        "/v1/chat\\completions",
+        "/v1/chat;a=b/completions;c=d",
+        "/v1/messages/../chat/completions",
+    ] {
+        let endpoint = recognise("POST", "10.1.2.3:8000", path).unwrap_or_else(|| panic!("{path}"));
+        assert_eq!((endpoint.api, endpoint.billable), (Api::ChatCompletions, true), "{path}");
+    }
+    // A path that ends in a call that costs nothing, and is another one once its dots are resolved.
+    let endpoint = recognise("POST", "api.anthropic.com", "/v1/messages/count_tokens/..").unwrap();
+    assert_eq!((endpoint.api, endpoint.billable), (Api::Messages, true));
+    let azure = "/openai/deployments/prod/CHAT/Completions";
+    let endpoint = recognise("POST", "a.openai.azure.com", azure).unwrap();
+    assert_eq!((endpoint.api, endpoint.path_model.as_deref()), (Api::ChatCompletions, Some("prod")));
+    assert_eq!(recognise("POST", "shop.internal", "/Api/Chat"), None, "another application's");
+    assert!(recognise("post", "api.openai.com", "/v1/chat/completions").is_some());
+    assert_eq!(recognise("POST", "shop.internal", "/a%20b/../c;d"), None);
+}
+
 #[test]
 fn domains_match_at_labels_only() {
     for (authority, provider) in [

@@ -7,6 +7,7 @@ mod by_model;
 mod host;
 mod path;
 mod region;
+mod spelling;
 mod upgrade;
 
 pub use upgrade::recognise_upgrade;
@@ -24,13 +25,27 @@ pub fn recognise(method: &str, authority: &str, path: &str) -> Option<Endpoint> 
 /// The endpoint that a request to an upstream of which something is known is for.
 ///
 /// A stated provider counts as if the host were its own. A stated API counts for every `POST` whose path does not say
-/// that API by itself, so that a path of that API still tells its model, and that it counts tokens.
+/// that API by itself, so that a path of that API still tells its model, and that it counts tokens. A path is
+/// read as a lenient server reads it, or policies would look at another API's fields than the server does. That letter
+/// case does not matter is believed of known upstreams alone: elsewhere other applications' paths would be AI calls.
 pub fn recognise_at(
     upstream: Option<&Upstream>,
     method: &str,
     authority: &str,
     path: &str,
 ) -> Option<Endpoint> {
+    // HTTP/2 carries a method in any case, and some servers read it in any.
+    let method = if method.eq_ignore_ascii_case("POST") { "POST" } else { method };
+    let plain = spelling::plain(path);
+    let of_plain = plain.as_deref().and_then(|plain| endpoint(upstream, method, authority, plain));
+    of_plain.or_else(|| endpoint(upstream, method, authority, path)).or_else(|| {
+        let case_may_not_matter = || upstream.is_some() || host::Host::parse(authority).provider().is_some();
+        let lower = spelling::lower(plain.as_deref().unwrap_or(path)).filter(|_| case_may_not_matter())?;
+        endpoint(upstream, method, authority, &lower)
+    })
+}
+
+fn endpoint(upstream: Option<&Upstream>, method: &str, authority: &str, path: &str) -> Option<Endpoint> {
     let host = host::Host::parse(authority);
     let by_host = upstream.and_then(|upstream| upstream.provider).or_else(|| host.provider());
     // Some clients send a fragment along, which is no part of what is asked for.
