@@ -119,7 +119,8 @@ fn actual(consumed: &Consumed, unit: Unit, taken: Amount) -> Amount {
     match consumed {
         Consumed::Nothing => Amount::ZERO,
         Consumed::Assumed => taken,
-        Consumed::Used(usage, _) if unit == Unit::Tokens => Amount::new(usage.total().unwrap_or(0)),
+        // What is billed by searches or images may state no tokens, which is not to say that there were none.
+        Consumed::Used(usage, _) if unit == Unit::Tokens => usage.total().map_or(taken, Amount::new),
         Consumed::Used(..) => taken,
     }
 }
