@@ -8,6 +8,10 @@ use crate::usage::Usage;
 
 const MILLI: u128 = 1_000;
 
+/// The most output that one call is believed to have, a hundred times the longest context of any model. A caller who asks
+/// for more must not fill, by the figure alone, an account that does not refuse it.
+const MOST_OUTPUT_TOKENS: u64 = 1_000_000_000;
+
 /// Output of an answer of which nothing is known.
 const DEFAULT_OUTPUT_TOKENS: u64 = 4_096;
 
@@ -77,7 +81,7 @@ fn output_tokens(
     let beside =
         facts.reasoning.filter(|reasoning| !reasoning.is_in_cap && facts.max_output_tokens.is_some());
     let per_choice = output_cap(facts, settings, known).saturating_add(beside.map_or(0, |it| it.tokens));
-    per_choice.saturating_mul(choices(facts))
+    per_choice.saturating_mul(choices(facts)).min(MOST_OUTPUT_TOKENS)
 }
 
 /// The most output tokens that one choice is assumed to have.
@@ -152,7 +156,8 @@ mod tests {
             ("small-1", None, None, 100),
             ("small-1", Some(1_000_000), None, 100),
             ("small-1", Some(7), Some(0), 7),
-            ("big", Some(u64::MAX), Some(2), u64::MAX),
+            ("big", Some(u64::MAX), Some(2), MOST_OUTPUT_TOKENS),
+            ("big", Some(1_000_000), Some(1_000_000), MOST_OUTPUT_TOKENS),
         ];
         for (model, cap, choices, expected) in cases {
             let facts = facts(model, cap, choices, InputSize::default());
