@@ -117,6 +117,23 @@ fn four_exports_are_under_way_at_most_and_more_wait() {
 }
 
 #[test]
+fn what_is_given_up_is_counted_but_for_what_is_under_way() {
+    let (mut queue, mut next) = (queue(100_000), 0);
+    queue.push(&event(1, 10));
+    flush(&mut queue, &mut next);
+    queue.push(&event(2, 10));
+    flush(&mut queue, &mut next);
+    queue.ended(2, Outcome::Retryable);
+    queue.push(&event(3, 10));
+    assert!(queue.is_exporting());
+    queue.give_up();
+    assert_eq!((flush(&mut queue, &mut next), queue.take_dropped()), (vec![], 2));
+    queue.ended(1, Outcome::Delivered);
+    assert!(!queue.is_exporting());
+    assert_eq!(queue.take_dropped(), 0);
+}
+
+#[test]
 fn an_end_that_belongs_to_nobody_changes_nothing() {
     let (mut queue, mut next) = (queue(100_000), 0);
     queue.push(&event(1, 10));

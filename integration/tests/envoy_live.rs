@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 use support::calls::{ACTUAL, INPUT, RESERVED};
 use support::config::{LIMIT, budget, tokens, with_budgets};
 use support::settlement::usual;
+use support::telemetry::{EVALUATED, RECONCILIATION, RESERVATION};
 use support::{Setup, Stage};
 
 /// Four mistakes in four places, and what the log must say of each.
@@ -255,19 +256,52 @@ async fn edited_rates_and_slots_keep_what_was_taken_and_who_is_in_flight() {
     live.stage.never_died().await;
 }
 
-#[tokio::test]
-async fn what_the_old_configuration_has_counted_is_not_lost_with_it() {
-    const CALLS: usize = 3;
-    const ALLOWED: &str = r#"genops_policy_evaluations_total{result="ALLOWED"}"#;
+const CALLS: usize = 3;
+const ALLOWED: &str = r#"genops_policy_evaluations_total{result="ALLOWED"}"#;
+
+/// Calls under a configuration whose tick does not come within a test, and another configuration to follow it.
+async fn before_any_tick() -> (Live, Filter) {
     let mut config = with_limit(LIMIT);
-    // No tick comes within this test.
     config["telemetry"]["otlp"]["flush_interval_ms"] = json!(60_000);
-    let mut live = Live::start_draining(config.clone(), 1).await;
+    let live = Live::start_draining(config.clone(), 1).await;
     for _ in 0..CALLS {
         assert_eq!(usual(&live.stage.http1(), "search").await.status, 200);
     }
     assert_eq!(live.stage.metric(ALLOWED).await, 0.0, "counted, and not told yet");
+    assert!(live.stage.otlp.logs().is_empty(), "nor are the events");
     config["budgets"][0]["limit"] = json!(LIMIT + 7);
-    live.update(Filter::genops(config)).await;
+    (live, Filter::genops(config))
+}
+
+#[tokio::test]
+async fn what_the_old_configuration_has_counted_and_seen_is_not_lost_with_it() {
+    let (mut live, next) = before_any_tick().await;
+    live.update(next).await;
     live.stage.counts(ALLOWED, CALLS as f64).await;
+    for name in [EVALUATED, RESERVATION, RECONCILIATION] {
+        assert_eq!(live.stage.otlp.events(name, CALLS).await.len(), CALLS, "{name}");
+    }
+    live.stage.never_died().await;
+}
+
+#[tokio::test]
+async fn what_the_collector_does_not_take_from_an_old_configuration_is_counted_as_dropped() {
+    let (mut live, next) = before_any_tick().await;
+    live.stage.otlp.set(lab::Collector::Refuse(503));
+    live.update(next).await;
+    live.stage.counts("genops_events_dropped_total{}", 3.0 * CALLS as f64).await;
+    live.stage.never_died().await;
+}
+
+#[tokio::test]
+async fn envoy_ends_at_once_although_events_wait_and_the_collector_hangs() {
+    let (live, _) = before_any_tick().await;
+    live.stage.otlp.set(lab::Collector::Hang);
+    live.stage.envoy.admin_post("/quitquitquit").await;
+    let stat = format!("/proc/{}/stat", live.stage.envoy.pid());
+    // Nobody has waited for the child yet, so that it stays, as a zombie.
+    let ended = async || std::fs::read_to_string(&stat).ok()?.contains(") Z ").then_some(());
+    assert!(wait::until(wait::DEADLINE, ended).await.is_some(), "{}", live.stage.envoy.log_tail(20));
+    let log = live.stage.envoy.log();
+    assert!(!log.contains("[critical]") && !log.contains("panicked"), "{log}");
 }

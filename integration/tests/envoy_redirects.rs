@@ -116,6 +116,34 @@ async fn a_redirect_of_a_redirect_is_still_one_awu() {
 }
 
 #[tokio::test]
+async fn a_redirected_call_that_an_earlier_filter_holds_is_found_again_behind_others() {
+    let edit = |bootstrap: &mut Value| {
+        action(bootstrap)["internal_redirect_policy"] = json!({"redirect_response_codes": [302]});
+        let manager = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config";
+        let manager = bootstrap.pointer_mut(manager).expect("a connection manager");
+        let fault = "type.googleapis.com/envoy.extensions.filters.http.fault.v3.HTTPFault";
+        let delay = json!({"header_delay": {}, "percentage": {"numerator": 100}});
+        let filter = json!({"name": "fault", "typed_config": {"@type": fault, "delay": delay}});
+        manager["http_filters"].as_array_mut().expect("filters").insert(0, filter);
+    };
+    let stage = Setup::new(tokens()).await.start_edited(edit).await;
+    stage.simulator.next(moved(&stage, 302, PATH));
+    let client = stage.http1();
+    let redirected = tokio::spawn(async move {
+        let held = [("x-genops-team", "search"), ("x-envoy-fault-delay-request", "1000")];
+        client.chat(&held, &chat(CAP)).await
+    });
+    stage.simulator.wait_received(1).await;
+    // While it is held on its second way, another call begins on the same worker.
+    assert_eq!(usual(&stage.http1(), "other").await.status, 200);
+    let answer = redirected.await.expect("the call");
+    assert_eq!((answer.status, stage.simulator.received().len()), (200, 3), "{}", answer.text());
+    assert_eq!(answer.header("x-genops-policy-result"), Some("ALLOWED"));
+    stage.settles_at("search", LIMIT - ACTUAL).await;
+    stage.never_died().await;
+}
+
+#[tokio::test]
 async fn a_redirect_that_envoy_does_not_follow_is_an_answer_like_any_other() {
     let stage = redirecting().await;
     // One more than it follows.

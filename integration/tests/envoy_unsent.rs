@@ -79,3 +79,30 @@ async fn a_client_that_leaves_while_its_request_waits_for_a_connection_has_consu
     let other = stage.otlp.span(|span| text(span, "http.method") == Some("GET")).await;
     assert_eq!(text(&other, "genops.accounting.actual"), None);
 }
+
+#[tokio::test]
+async fn what_a_route_answers_by_itself_has_consumed_nothing_whatever_its_status() {
+    let stage = Setup::new(tokens()).await;
+    let stage = stage
+        .start_edited(|bootstrap| {
+            let manager =
+                &mut bootstrap["static_resources"]["listeners"][0]["filter_chains"][0]["filters"][0];
+            let routes = &mut manager["typed_config"]["route_config"]["virtual_hosts"][0]["routes"];
+            let routes = routes.as_array_mut().expect("routes");
+            let body = json!({"inline_string": "{}"});
+            routes.insert(
+                0,
+                json!({"match": {"prefix": "/mock/"}, "direct_response": {"status": 200, "body": body}}),
+            );
+            routes.insert(0, json!({"match": {"prefix": "/https/"}, "redirect": {"https_redirect": true}}));
+        })
+        .await;
+    for (path, team, status) in
+        [("/mock/v1/chat/completions", "mock", 200), ("/https/v1/chat/completions", "https", 301)]
+    {
+        let answer = stage.http1().post(path, &[("x-genops-team", team)], &chat(CAP)).await;
+        assert_eq!((answer.status, answer.header("x-genops-reserved")), (status, Some("60")), "{path}");
+        stage.voided(team).await;
+    }
+    assert_eq!(stage.upstream_requests().await, 0);
+}

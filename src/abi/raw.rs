@@ -86,6 +86,7 @@ unsafe extern "C" {
     fn proxy_increment_metric(id: u32, offset: i64) -> u32;
     fn proxy_set_tick_period_milliseconds(period: u32) -> u32;
     fn proxy_get_log_level(level: *mut u32) -> u32;
+    fn proxy_done() -> u32;
 }
 
 /// Bytes that the host allocated in this VM for us; empty when it gave none.
@@ -223,6 +224,12 @@ pub(super) fn increment(id: u32, offset: i64) -> Result<(), HostError> {
 pub(super) fn set_tick_period(period_ms: u32) -> Result<(), HostError> {
     // SAFETY: no pointers.
     check(unsafe { proxy_set_tick_period_milliseconds(period_ms) })
+}
+
+/// Lets the host delete a context that asked for time in `on_done`.
+pub(super) fn done() -> Result<(), HostError> {
+    // SAFETY: no pointers.
+    check(unsafe { proxy_done() })
 }
 
 /// The level of Envoy's log for this filter (`proxy_log_level_t`).

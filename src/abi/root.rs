@@ -32,6 +32,8 @@ pub(super) struct Shared {
 #[derive(Default)]
 pub(super) struct Root {
     shared: Option<Rc<Shared>>,
+    /// Whether Envoy wants it gone: no stream and no tick comes any more, only the ends of exports.
+    ending: bool,
 }
 
 impl Root {
@@ -62,13 +64,35 @@ impl Root {
     }
 }
 
-impl Context for Root {
-    fn on_done(&mut self) -> bool {
-        // No tick comes after this one.
+impl Root {
+    /// Hands over to Envoy what has gathered.
+    fn flush(&self) {
+        self.with_queue(|otlp, queue| {
+            if let Some(queue) = queue.borrow_mut().as_mut() {
+                while queue.next_export(|body| dispatch(otlp, body)) {}
+                if self.ending && !queue.is_exporting() {
+                    queue.give_up();
+                }
+            }
+        });
         if let Some(shared) = &self.shared {
             shared.outlets.flush_counts();
         }
-        true
+    }
+
+    /// Whether an export is under way, whose end decides what becomes of its events.
+    fn is_exporting(&self) -> bool {
+        let queue = self.shared.as_ref().map(|shared| shared.outlets.queue.borrow());
+        queue.is_some_and(|queue| queue.as_ref().is_some_and(Queue::is_exporting))
+    }
+}
+
+impl Context for Root {
+    /// Asks for the time that the last exports take; each ends, by its timeout at the latest.
+    fn on_done(&mut self) -> bool {
+        self.ending = true;
+        self.flush();
+        !self.is_exporting()
     }
 
     fn on_http_call_response(&mut self, token: u32, _headers: usize, _body: usize, _trailers: usize) {
@@ -80,6 +104,14 @@ impl Context for Root {
                 queue.ended(token, Outcome::from_status(status));
             }
         });
+        if self.ending {
+            self.flush();
+            if !self.is_exporting()
+                && let Err(error) = raw::done()
+            {
+                log::warn!("genops: the host keeps a configuration that has ended: host status {}", error.0);
+            }
+        }
     }
 }
 
@@ -97,14 +129,7 @@ impl RootContext for Root {
 
     fn on_tick(&mut self) {
         super::follow_log_level();
-        self.with_queue(|otlp, queue| {
-            if let Some(queue) = queue.borrow_mut().as_mut() {
-                while queue.next_export(|body| dispatch(otlp, body)) {}
-            }
-        });
-        if let Some(shared) = &self.shared {
-            shared.outlets.flush_counts();
-        }
+        self.flush();
     }
 
     fn create_http_context(&self, _context_id: u32) -> Option<Box<dyn HttpContext>> {

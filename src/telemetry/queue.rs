@@ -110,6 +110,19 @@ impl Queue {
         }
     }
 
+    /// Whether the end of an export is still to be told.
+    pub fn is_exporting(&self) -> bool {
+        !self.in_flight.is_empty()
+    }
+
+    /// Drops whatever waits, with a count: there is no next export.
+    pub fn give_up(&mut self) {
+        let waiting = std::mem::take(&mut self.waiting);
+        for batch in std::mem::take(&mut self.retry).into_iter().chain([waiting]) {
+            self.dropped = self.dropped.saturating_add(batch.count);
+        }
+    }
+
     /// How many events were dropped since the last call.
     pub fn take_dropped(&mut self) -> u64 {
         std::mem::take(&mut self.dropped)

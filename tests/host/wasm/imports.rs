@@ -191,6 +191,7 @@ fn surroundings(linker: &mut Linker<Host>) -> Defined<'_> {
             const INFO: u32 = 2;
             write_u32(&mut call, level, INFO).map(|()| OK)
         })?
+        .func_wrap(ENV, "proxy_done", || OK)?
         .func_wrap(ENV, "proxy_log", |call: Call<'_>, level: i32, message: i32, size: i32| {
             const WARN: i32 = 3;
             let message = text(&call, message, size)?;
