@@ -252,6 +252,18 @@ fn of_several_budgets_of_reasoning_the_one_that_needs_most_counts() {
 }
 
 #[test]
+fn fallback_models_are_bounded_since_each_is_judged_and_priced() {
+    let names = |count: usize| {
+        let names: Vec<String> = (0..count).map(|number| format!("m{number}")).collect();
+        chat(&serde_json::json!({"model": "a", "models": names}).to_string())
+    };
+    assert_eq!(names(32).unwrap().fallback_models.len(), 32);
+    for count in [33, 100_000] {
+        assert_eq!(names(count), Err(Unreadable::TooManyModels));
+    }
+}
+
+#[test]
 fn a_conversation_that_is_prepared_names_its_model() {
     let body = r#"{"session":{"type":"realtime","model":"gpt-realtime"},"expires_after":{"seconds":60}}"#;
     assert_eq!(read("/v1/realtime/client_secrets", body).unwrap().model.as_deref(), Some("gpt-realtime"));

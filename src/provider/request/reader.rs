@@ -21,6 +21,8 @@ pub enum Unreadable {
     BadForm,
     /// More tools than any provider takes, or one whose name is too long to be judged.
     BadTools,
+    /// More models to choose from than any provider takes.
+    TooManyModels,
 }
 
 impl fmt::Display for Unreadable {
@@ -35,11 +37,15 @@ impl fmt::Display for Unreadable {
             Self::NotAnObject | Self::WrongType(BODY) => f.write_str("its body is no JSON object"),
             Self::Ambiguous(field) => write!(f, "its body states {field:?} more than once"),
             Self::WrongType(field) => write!(f, "its body states {field:?} with a value of another type"),
+            Self::TooManyModels => write!(f, "its body names more than {MOST_MODELS} models"),
             Self::BadTools => f.write_str("its body offers too many tools, or one with too long a name"),
             Self::BadForm => f.write_str("its body is a form without the parts that govern it"),
         }
     }
 }
+
+/// How many models may stand in a list: each is judged and priced, by some for itself and beside all others.
+const MOST_MODELS: usize = 32;
 
 /// The body itself, where a field's name is told.
 const BODY: &str = "body";
@@ -175,6 +181,9 @@ impl Visitor<RequestField> for Facts {
             (RequestField::StreamFormat, format) => self.facts.stream |= format == Some("sse"),
             (RequestField::ServiceTier, Some(tier)) if !in_array => {
                 self.facts.service_tier = Some(ServiceTier::of(tier));
+            }
+            (RequestField::FallbackModels, Some(_)) if self.facts.fallback_models.len() >= MOST_MODELS => {
+                self.fail(Unreadable::TooManyModels);
             }
             (RequestField::FallbackModels, Some(model)) => self.facts.fallback_models.push(model.to_owned()),
             // Lenient servers read figures out of strings.
