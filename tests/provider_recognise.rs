@@ -187,6 +187,8 @@ fn domains_match_at_labels_only() {
         ("api.x.ai", Provider::XAi),
         ("fakegroq.com", Provider::Unknown),
         ("api.groq.com.", Provider::Groq),
+        ("api.groq.com:", Provider::Groq),
+        ("api.groq.com.:443", Provider::Groq),
     ] {
         let endpoint = recognise("POST", authority, "/v1/chat/completions").unwrap();
         assert_eq!(endpoint.provider, provider, "{authority}");

@@ -119,9 +119,7 @@ const PORTS: &[(u16, Provider)] = &[(11434, Ollama), (1234, LmStudio)];
 impl Host {
     pub(super) fn parse(authority: &str) -> Self {
         let (name, port) = match authority.rsplit_once(':') {
-            Some((name, port)) if !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit()) => {
-                (name, port.parse().ok())
-            }
+            Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => (name, port.parse().ok()),
             _ => (authority, None),
         };
         Self { name: name.trim_end_matches('.').to_ascii_lowercase(), port }
