@@ -79,6 +79,20 @@ fn where_predictions_refuse_one_call_in_an_interval_finds_out() {
 }
 
 #[test]
+fn a_probe_that_went_nowhere_leaves_its_turn_to_the_next_call() {
+    let keys = r#""on_predicted": "refuse", "min_observations": 1, "probe_interval_ms": 2000"#;
+    let (store, gold) = (MemoryStore::default(), tier(keys));
+    measured(&store, &[8_000]);
+    let forecast = |ms| sla::forecast(&store, at(ms), &gold, KEY).unwrap();
+    for ms in [0, 1, 2] {
+        assert_eq!(forecast(ms), Forecast::Probe { predicted_ms: 8_000 });
+        sla::withdraw(&store, at(ms), KEY).unwrap();
+    }
+    assert_eq!(forecast(3), Forecast::Probe { predicted_ms: 8_000 });
+    assert!(matches!(forecast(4), Forecast::Misses { probe_in_ms: 1_999, .. }), "still one at a time");
+}
+
+#[test]
 fn a_clock_that_steps_back_does_not_keep_probes_away() {
     let keys = r#""on_predicted": "refuse", "min_observations": 1, "probe_interval_ms": 2000"#;
     let (store, gold) = (MemoryStore::default(), tier(keys));

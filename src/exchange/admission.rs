@@ -205,8 +205,8 @@ pub(super) fn decide(
         }
         Err(ground) => {
             let Admission { findings, now, watch, .. } = admission;
-            if let Some(mut watch) = watch {
-                watch.report(&mut effects, now, ports);
+            if let Some(watch) = watch {
+                watch.refused(&mut effects, now, ports);
             }
             let state = refusal::refuse(&call, config, ground, &findings, now, &mut effects);
             body_edit::tell_kept(kept, &call, &mut effects);

@@ -57,6 +57,15 @@ impl Boundary {
         }
     }
 
+    /// The call was refused by something else: another one is to find out.
+    pub(super) fn refused(self, now: Timestamp, ports: &dyn Ports) {
+        if self.probe
+            && let Err(error) = sla::withdraw(ports, now, &self.key)
+        {
+            log::warn!("genops: sla {:?} cannot take a probe back: {error:?}", self.sla.tier);
+        }
+    }
+
     /// A piece of the answer's body came.
     pub(super) fn passes(&mut self, now: Timestamp) {
         self.elapsed_ms = now.millis_since(self.decided_at);

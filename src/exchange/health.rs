@@ -193,6 +193,14 @@ impl Watch {
         }
     }
 
+    /// The call was refused after all: neither circuit nor SLA learns anything of it.
+    pub(super) fn refused(mut self, effects: &mut Effects, now: Timestamp, ports: &dyn Ports) {
+        self.report(effects, now, ports);
+        if let Some(boundary) = self.boundary {
+            boundary.refused(now, ports);
+        }
+    }
+
     /// The call is over: tells its circuit. The call of a ticket that was not used is over too.
     pub(super) fn report(&mut self, effects: &mut Effects, now: Timestamp, ports: &dyn Ports) {
         let Some(ticket) = self.ticket.take() else { return };

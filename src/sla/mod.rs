@@ -31,6 +31,7 @@ use crate::config::{OnPredicted, Sla};
 use crate::ports::{Store, StoreError};
 use crate::timestamp::Timestamp;
 
+use self::estimate::Estimate;
 use self::record::Record;
 
 /// What is to be expected of a call.
@@ -115,6 +116,19 @@ pub fn forecast<S: Store + ?Sized>(
         estimate.probe_from_ns = now.plus_millis(sla.probe_interval_ms).as_nanos();
         record.put(now.as_nanos(), key, estimate);
         Ok(Step::Write(record.encode(), Forecast::Probe { predicted_ms }))
+    })
+}
+
+/// Gives a probe back that went nowhere: the next call finds out instead.
+///
+/// # Errors
+/// The store's failure; then the next probe goes when this one's interval has passed.
+pub fn withdraw<S: Store + ?Sized>(store: &S, now: Timestamp, key: &str) -> Result<(), SlaError> {
+    bucket::update(store, &name(key)?, |bytes| {
+        let mut record = bytes.map_or(Ok(Record::default()), Record::decode)?;
+        let estimate = Estimate { probe_from_ns: now.as_nanos(), ..record.estimate(key) };
+        record.put(now.as_nanos(), key, estimate);
+        Ok(Step::Write(record.encode(), ()))
     })
 }
 
