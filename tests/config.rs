@@ -260,9 +260,10 @@ fn limits_are_read_as_they_are_written_and_their_problems_are_precise() {
             r#"rate_limits[0].period: expected second, minute, hour, day, or milliseconds from 1 to 2678400000, got "month""#,
         ]),
         (limit(r#""amount": 1, "period": 0"#), &["rate_limits[0].period: expected second, minute, hour, day, or milliseconds from 1 to 2678400000, got 0"]),
-        (limit(r#""amount": 1, "period": "day", "algorithm": "fixed", "burst": 2, "limits": {"a": 1}"#), &[
+        (limit(r#""amount": 1, "period": "day", "algorithm": "fixed", "burst": 2, "limits": {"a": 1}, "capacity": 261121"#), &[
             r#"rate_limits[0].limits: needs "per": without keys there is one account only"#,
             "rate_limits[0].burst: a fixed window has no burst: its amount can be taken at once",
+            "rate_limits[0].capacity: expected a whole number from 1 to 261120, got 261121",
         ]),
         (r#"{"concurrency_limits": [{"name": "c", "max": 1, "per": ["tem"]}, {"name": "c", "max": 1}]}"#.into(), &[
             "concurrency_limits[0].per[0]: expected one of team",

@@ -7,6 +7,7 @@ use super::budgets::{FULLS, limits, per};
 use super::section::{Section, whole_number};
 use super::{entry, selector};
 use crate::amount::{Amount, Unit};
+use crate::bucket;
 use crate::budget::{Budget, Family, OnExpiry};
 use crate::rate_limit::{Algorithm, RateLimit};
 use crate::window::{Period, Window};
@@ -129,6 +130,6 @@ fn own_limits(
 }
 
 fn capacity(section: &Section<'_>) -> u32 {
-    let capacity = section.integer("capacity", 1, 1_000_000);
+    let capacity = section.integer("capacity", 1, u64::from(bucket::MAX_CAPACITY));
     capacity.map_or(Budget::DEFAULT_CAPACITY, |keys| u32::try_from(keys).unwrap_or(u32::MAX))
 }
