@@ -24,6 +24,7 @@ pub mod amount;
 pub mod attribute_value;
 pub mod glob;
 pub mod headers;
+pub mod memo;
 pub mod model_pattern;
 pub mod ports;
 pub mod semconv;

@@ -2,7 +2,7 @@
 //!
 //! Where Envoy follows a redirect by itself, the first stream ends without an answer and a second one passes the filters
 //! from the start, at once and on the same worker. It is the same AWU: decided once, charged once. The streams of one
-//! configuration and worker share a [`Handover`]; the request's id says whose it is. Where Envoy makes no ids, the first
+//! configuration and worker share a `Handover`; the request's id says whose it is. Where Envoy makes no ids, the first
 //! is settled as a call without an answer and the second governed anew.
 
 use std::cell::RefCell;
@@ -24,7 +24,7 @@ const INTERNAL_REDIRECT: &[u8] = b"internal_redirect";
 
 /// At most one call on its way from one stream to the next.
 #[derive(Debug, Default)]
-pub struct Handover(RefCell<Option<Redirected>>);
+pub(super) struct Handover(RefCell<Option<Redirected>>);
 
 #[derive(Debug)]
 struct Redirected {
@@ -56,6 +56,11 @@ impl Handover {
         if self.is_empty() {
             return (None, None);
         }
+        self.take(ports)
+    }
+
+    #[cold]
+    fn take(&self, ports: &dyn Ports) -> (Option<Box<Execution>>, Option<Box<Execution>>) {
         let Some(Redirected { request_id: own, execution }) = self.0.take() else { return (None, None) };
         if request_id(ports) == Some(own) { (Some(execution), None) } else { (None, Some(execution)) }
     }
@@ -66,6 +71,7 @@ fn request_id(ports: &dyn Ports) -> Option<Vec<u8>> {
 }
 
 /// Goes on with a call in the stream that its request was redirected to.
+#[cold]
 pub(super) fn resume(config: &Config, execution: Box<Execution>, headers: Headers<'_>) -> (State, Effects) {
     let mut effects = Effects {
         request_headers: names::request(config, headers, execution.awu.attribution()),
@@ -83,6 +89,7 @@ pub(super) fn resume(config: &Config, execution: Box<Execution>, headers: Header
 }
 
 /// Settles a call whose second stream the filter does not see: what became of it is unknown.
+#[cold]
 pub(super) fn lose(config: &Config, execution: Box<Execution>, ports: &dyn Ports) -> Effects {
     log::warn!("genops: a redirected request went on past this filter; what it reserved counts as spent");
     let (state, mut effects) = settlement::settle(config, *execution, Consumed::Assumed, ports);
