@@ -6,6 +6,8 @@
 use std::cell::RefCell;
 use std::fmt;
 
+use crate::bytes;
+
 /// How many answers are kept.
 const PLACES: usize = 64;
 
@@ -71,8 +73,8 @@ fn is_made_of(key: &str, arguments: &[&str]) -> bool {
     for argument in arguments {
         let mut letters = rest.chars();
         let length = letters.next().and_then(|length| usize::try_from(u32::from(length)).ok());
-        let Some(after) = letters.as_str().strip_prefix(argument) else { return false };
-        if length != Some(argument.len()) {
+        let Some((own, after)) = letters.as_str().split_at_checked(argument.len()) else { return false };
+        if length != Some(argument.len()) || !bytes::same(own.as_bytes(), argument.as_bytes()) {
             return false;
         }
         rest = after;
