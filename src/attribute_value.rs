@@ -32,7 +32,10 @@ const PLACEHOLDERS: [&str; 15] = [
 
 /// `text` without surrounding blanks, when it is a meaningful value.
 pub fn meaningful(text: &str) -> Option<&str> {
-    let value = text.trim_matches(' ');
+    let value = match text.as_bytes() {
+        [b' ', ..] | [.., b' '] => text.trim_matches(' '),
+        _ => text,
+    };
     let fits = !value.is_empty() && value.len() <= MAX_BYTES && is_legible(value);
     let placeholder = PLACEHOLDERS.iter().any(|word| value.eq_ignore_ascii_case(word));
     (fits && !placeholder).then_some(value)

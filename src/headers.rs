@@ -2,6 +2,8 @@
 //!
 //! Names are lower case (Envoy normalises them); values are bytes, not necessarily UTF-8. Knows nothing of meaning.
 
+use crate::bytes;
+
 /// The prefix that belongs to this filter, on requests and responses.
 pub const OWN_PREFIX: &str = "x-genops-";
 
@@ -19,7 +21,13 @@ impl<'a> Headers<'a> {
 
     /// Every value of `name`, in wire order.
     pub fn all(self, name: &str) -> impl Iterator<Item = &'a [u8]> {
-        self.pairs.iter().filter(move |(key, _)| *key == name.as_bytes()).map(|(_, value)| *value)
+        let name = name.as_bytes();
+        // Names differ in length or at their end; few begin differently.
+        let may_be = move |key: &[u8]| key.len() == name.len() && key.last() == name.last();
+        self.pairs
+            .iter()
+            .filter(move |(key, _)| may_be(key) && bytes::same(key, name))
+            .map(|(_, value)| *value)
     }
 
     /// The value of `name` when it is present exactly once and is UTF-8; an ambiguous header has no value.

@@ -22,8 +22,10 @@
 // Layer 0: names, quantities and what the core needs from the world.
 pub mod amount;
 pub mod attribute_value;
+pub mod bytes;
 pub mod glob;
 pub mod headers;
+pub mod memo;
 pub mod model_pattern;
 pub mod ports;
 pub mod semconv;

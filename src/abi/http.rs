@@ -22,7 +22,7 @@ impl Http {
     /// A stream under the root's configuration. Without one, which Envoy never lets happen, nothing is governed.
     pub(super) fn new(shared: Option<Rc<Shared>>) -> Self {
         let governed = shared.map(|shared| {
-            let exchange = Exchange::among(shared.config.clone(), shared.handover.clone());
+            let exchange = Exchange::among(shared.config.clone(), shared.worker.clone());
             (shared, exchange)
         });
         Self {

@@ -13,7 +13,7 @@ use super::perform::Outlets;
 use super::ports::Ids;
 use super::raw;
 use crate::config::{self, Config, Otlp};
-use crate::exchange::Handover;
+use crate::exchange::Worker;
 use crate::telemetry::metric::Metric;
 use crate::telemetry::queue::{Outcome, Queue};
 
@@ -25,7 +25,7 @@ pub(super) struct Shared {
     pub(super) config: Rc<Config>,
     pub(super) outlets: Outlets,
     pub(super) ids: Ids,
-    pub(super) handover: Rc<Handover>,
+    pub(super) worker: Rc<Worker>,
 }
 
 /// One configuration on one worker.
@@ -49,8 +49,7 @@ impl Root {
         let queue = otlp.map(|otlp| Queue::new(&config.telemetry.service_name, otlp));
         let outlets = Outlets::new(queue);
         let ids = Ids::new().ok_or("the host gives no random bytes for AWU ids")?;
-        self.shared =
-            Some(Rc::new(Shared { config: Rc::new(config), outlets, ids, handover: Rc::default() }));
+        self.shared = Some(Rc::new(Shared { config: Rc::new(config), outlets, ids, worker: Rc::default() }));
         Ok(())
     }
 

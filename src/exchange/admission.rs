@@ -3,6 +3,7 @@
 //! Each stage is a file of its own: a function of the [`Admission`] that adds to it or ends it with a [`Ground`]. What
 //! is cheap and final comes first, the ledger last, so that nothing is reserved for a call that something else refuses.
 
+use std::rc::Rc;
 use std::sync::Arc;
 
 use super::State;
@@ -25,6 +26,7 @@ use super::request::Call;
 use super::reservation;
 use super::slots;
 use super::subject;
+use super::worker::Worker;
 use crate::amount::{Amount, Unit};
 use crate::budget::{Budget, Key};
 use crate::call::RequestFacts;
@@ -51,7 +53,7 @@ pub(super) struct Admission<'a> {
     /// What the call may consume.
     pub(super) estimate: Consumption,
     /// What its model costs.
-    pub(super) tariff: Tariff,
+    pub(super) tariff: Rc<Tariff>,
     /// What becomes of its output cap.
     pub(super) cap: OutputCap,
     pub(super) now: Timestamp,
@@ -101,14 +103,28 @@ impl<'a> Admission<'a> {
         }
     }
 
-    /// The stages.
+    /// The stages. One for which nothing is configured is not entered: between two callbacks Envoy's own work has pushed
+    /// this code out of the processor's caches, so what a call costs is above all how much of it is touched.
     fn pass(&mut self) -> Result<Vec<Entry>, Ground> {
-        contradiction::warn(self)?;
-        policies::judge(self)?;
-        approval::judge(self)?;
-        health::check(self)?;
-        limiting::take(self)?;
-        slots::occupy(self)?;
+        let config = self.config;
+        if !self.call.conflicts.is_empty() {
+            contradiction::warn(self)?;
+        }
+        if !config.policies.list.is_empty() {
+            policies::judge(self)?;
+        }
+        if !config.approvals.is_empty() {
+            approval::judge(self)?;
+        }
+        if !(config.breakers.is_empty() && config.sla.is_empty()) {
+            health::check(self)?;
+        }
+        if !config.rate_limits.is_empty() {
+            limiting::take(self)?;
+        }
+        if !config.concurrency_limits.is_empty() {
+            slots::occupy(self)?;
+        }
         reservation::reserve(self)
     }
 
@@ -128,12 +144,13 @@ impl<'a> Admission<'a> {
 /// Decides on a readable call.
 pub(super) fn admit(
     config: &Config,
-    call: Call,
+    worker: &Worker,
+    call: Box<Call>,
     facts: RequestFacts,
     body: &[u8],
     ports: &dyn Ports,
 ) -> (State, Effects) {
-    let tariff = config.prices.tariff(call.endpoint.provider.slug(), facts.model.as_deref());
+    let tariff = worker.tariff(config, call.endpoint.provider, facts.model.as_deref());
     let (operation, longest) = (call.endpoint.operation, tariff.max_output_tokens);
     let estimate = cost::estimate(&facts, operation, &config.estimation, longest);
     decide(config, call, facts, body, (estimate, tariff), ports)
@@ -142,10 +159,10 @@ pub(super) fn admit(
 /// Decides on a call that may consume so much, at these prices.
 pub(super) fn decide(
     config: &Config,
-    call: Call,
+    call: Box<Call>,
     facts: RequestFacts,
     body: &[u8],
-    (estimate, tariff): (Consumption, Tariff),
+    (estimate, tariff): (Consumption, Rc<Tariff>),
     ports: &dyn Ports,
 ) -> (State, Effects) {
     let longest = tariff.max_output_tokens;
@@ -181,6 +198,7 @@ pub(super) fn decide(
             body_edit::tell_kept(kept, &call, &mut effects);
             let forwarded = body_edit::forward(&admission, &mut effects);
             let Admission { estimate, tariff, findings, now, held, watch, answer_headers, .. } = admission;
+            let call = *call;
             effects.request_headers.extend(call.edits);
             let execution = Execution {
                 awu: call.awu,

@@ -15,6 +15,7 @@ use crate::telemetry::{Attribute, Value};
 use crate::timestamp::Timestamp;
 
 /// Tells of the thresholds of `budget` that an operation found crossed.
+#[cold]
 pub(super) fn report(
     effects: &mut Effects,
     config: &Config,

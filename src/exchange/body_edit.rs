@@ -106,7 +106,14 @@ pub(super) fn kept(admission: &Admission<'_>) -> Option<&'static str> {
 
 /// Makes the edits that an admitted call is to be forwarded with.
 pub(super) fn forward(admission: &Admission<'_>, effects: &mut Effects) -> Forwarded {
-    let Editable::Free { states_length } = admission.call.editable else { return Forwarded::default() };
+    match admission.call.editable {
+        Editable::Free { states_length } => edit(admission, states_length, effects),
+        Editable::Unasked | Editable::Bound => Forwarded::default(),
+    }
+}
+
+#[inline(never)]
+fn edit(admission: &Admission<'_>, states_length: bool, effects: &mut Effects) -> Forwarded {
     let Admission { call, facts, body, cap, .. } = admission;
     let edits = RequestEdits { include_usage: wants_usage(admission), output_cap: cap.forwarded() };
     let Some(edited) = call.endpoint.edit_request(body, facts, &edits) else { return Forwarded::default() };

@@ -11,6 +11,7 @@ use crate::semconv::ReasonCode;
 impl Ground {
     /// An untrusted source claims another value than the trusted one. Neither value is told: the caller learns nothing
     /// that it did not know.
+    #[cold]
     fn contradicted(conflict: &Conflict) -> Self {
         let (attribute, claimed_by) = (conflict.attribute.as_str(), &conflict.claimed_by);
         let message = format!("GenOps: {claimed_by} names another {attribute} than what is trusted.");
@@ -25,6 +26,7 @@ pub(super) fn refuses(conflicts: &[Conflict]) -> Option<Ground> {
 }
 
 /// Warns of the conflicts that are worth a warning.
+#[cold]
 pub(super) fn warn(admission: &mut Admission<'_>) -> Result<(), Ground> {
     let warned = |conflict: &&Conflict| conflict.on_conflict == OnConflict::Warn;
     for conflict in admission.call.conflicts.iter().filter(warned) {

@@ -63,7 +63,7 @@ pub(super) struct Execution {
 pub(super) struct Sent {
     pub(super) at: Timestamp,
     pub(super) estimate: Consumption,
-    pub(super) tariff: Tariff,
+    pub(super) tariff: Rc<Tariff>,
     pub(super) model: Option<String>,
 }
 
@@ -187,7 +187,7 @@ impl Execution {
 
     fn reading(&self, status: u16, headers: Headers<'_>) -> Answer {
         let mut reader = Box::new(UsageReader::new(&self.endpoint, status));
-        for (name, value) in headers.iter() {
+        for (name, value) in headers.iter().filter(|(name, _)| UsageReader::reads_header(name)) {
             if let (Ok(name), Ok(value)) = (std::str::from_utf8(name), std::str::from_utf8(value)) {
                 reader.header(name, value);
             }
@@ -317,10 +317,10 @@ impl Execution {
         if let Some(governing) = &self.governing {
             let unit = governing.unit();
             edits.extend([
-                HeaderEdit::Set(names::RESERVED, Display(governing.amount, unit).to_string()),
+                HeaderEdit::Set(names::RESERVED, Display(governing.amount, unit).text()),
                 HeaderEdit::Set(names::UNIT, unit.as_str().to_owned()),
                 HeaderEdit::Set(names::BUDGET_NAME, governing.budget.name.as_ref().to_owned()),
-                HeaderEdit::Set(names::BUDGET_REMAINING, Display(governing.balance.left(), unit).to_string()),
+                HeaderEdit::Set(names::BUDGET_REMAINING, Display(governing.balance.left(), unit).text()),
             ]);
         }
         edits

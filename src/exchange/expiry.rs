@@ -17,6 +17,7 @@ use crate::timestamp::Timestamp;
 use crate::usage::Completeness;
 
 /// Tells of the expiries that an operation on `budget` found.
+#[cold]
 pub(super) fn report(
     effects: &mut Effects,
     config: &Config,

@@ -27,6 +27,7 @@ impl Findings {
     ///
     /// # Errors
     /// The ground, where it is enforced.
+    #[cold]
     pub(super) fn meet(&mut self, enforcement: Enforcement, ground: Ground) -> Result<(), Ground> {
         let noted = match enforcement {
             Enforcement::Enforce => return Err(ground),

@@ -35,11 +35,9 @@ pub(super) struct Watch {
 ///
 /// # Errors
 /// The ground of an open circuit, or of a prediction that refuses.
+#[inline(never)]
 pub(super) fn check(admission: &mut Admission<'_>) -> Result<(), Ground> {
     let config = admission.config;
-    if config.sla.is_empty() && config.breakers.is_empty() {
-        return Ok(());
-    }
     let subject = admission.subject();
     let breaker = breaker_of(&config.breakers, &subject);
     // An upgraded connection lasts as long as its two ends like.
@@ -145,6 +143,7 @@ fn target(admission: &Admission<'_>) -> impl Display {
 
 impl Watch {
     /// The provider answered.
+    #[inline(never)]
     pub(super) fn answered(&mut self, status: u16, headers: Headers<'_>) {
         if self.ticket.is_some() {
             let retry_after_ms = (status >= 400).then(|| retry_after_ms(headers)).flatten();
@@ -167,6 +166,7 @@ impl Watch {
     }
 
     /// The answer was read: it came to an end, or broke off.
+    #[inline(never)]
     pub(super) fn read(&mut self, reading: &Reading, status: u16, ended_cleanly: bool) {
         let failed = reading.error.as_ref().filter(|_| status < 400);
         if let (Some(boundary), true) = (&mut self.boundary, ended_cleanly) {
@@ -180,6 +180,7 @@ impl Watch {
 
     /// Envoy ended the call, before or within the answer. What it says nothing of stays as it was: a client that left
     /// in the middle of an answer has seen that the provider gives answers.
+    #[cold]
     pub(super) fn ended_by_envoy(&mut self, ports: &dyn Ports) {
         if self.ticket.is_none() && self.boundary.is_none() {
             return;
@@ -222,7 +223,19 @@ pub(super) fn report(
     now: Timestamp,
     ports: &dyn Ports,
 ) {
-    let Some(mut watch) = execution.watch.take() else { return };
+    let Some(watch) = execution.watch.take() else { return };
+    report_watched(effects, config, execution, watch, now, ports);
+}
+
+#[inline(never)]
+fn report_watched(
+    effects: &mut Effects,
+    config: &Config,
+    execution: &Execution,
+    mut watch: Box<Watch>,
+    now: Timestamp,
+    ports: &dyn Ports,
+) {
     watch.report(effects, now, ports);
     if let Some(boundary) = watch.boundary {
         let whose = (&execution.awu, execution.has_span, config.telemetry.otlp.is_some());

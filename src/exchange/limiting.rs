@@ -29,10 +29,8 @@ struct Demand<'c> {
 ///
 /// # Errors
 /// The ground of the limit that refuses, or what a failing store means by configuration.
+#[inline(never)]
 pub(super) fn take(admission: &mut Admission<'_>) -> Result<(), Ground> {
-    if admission.config.rate_limits.is_empty() {
-        return Ok(());
-    }
     let demands = demands(admission);
     let takes: Vec<Take<'_>> =
         demands.iter().map(|d| Take { limit: d.limit, key: &d.key, amount: d.amount }).collect();

@@ -35,12 +35,13 @@ mod settlement;
 mod slots;
 mod subject;
 mod upgrade;
+mod worker;
 
 use std::rc::Rc;
 
 pub use effects::{Effects, Flow, HeaderEdit, LocalReply};
 pub use explanation::{Described, Explanation, Judged, Verdict, explain};
-pub use redirect::Handover;
+pub use worker::Worker;
 
 use crate::config::Config;
 use crate::headers::Headers;
@@ -112,7 +113,7 @@ enum State {
 #[derive(Debug)]
 pub struct Exchange {
     config: Rc<Config>,
-    handover: Rc<Handover>,
+    worker: Rc<Worker>,
     state: State,
 }
 
@@ -123,8 +124,8 @@ impl Exchange {
     }
 
     /// An exchange among others of one configuration and worker, whose calls may go on in it.
-    pub fn among(config: Rc<Config>, handover: Rc<Handover>) -> Self {
-        Self { config, handover, state: State::New }
+    pub fn among(config: Rc<Config>, worker: Rc<Worker>) -> Self {
+        Self { config, worker, state: State::New }
     }
 
     /// How large a request body may be that is being waited for; `None` when none is.
@@ -160,7 +161,7 @@ impl Exchange {
         let (state, mut effects) = match (state, event) {
             (State::New, event) => self.begin(event, ports),
             (State::Collecting(call), Event::RequestBody { body }) => {
-                request::read(&self.config, *call, body, ports)
+                request::read(&self.config, &self.worker, call, body, ports)
             }
             (State::Collecting(call), Event::RequestTooLarge { bytes }) => {
                 request::too_large(&self.config, *call, bytes, ports)
@@ -170,7 +171,7 @@ impl Exchange {
             }
             // Its caller left before the whole of it was here: there is nothing to decide on.
             (State::Collecting(_), Event::Done) => (State::Finished, Effects::default()),
-            (State::Executing(execution), Event::Done) => match self.handover.put(execution, ports) {
+            (State::Executing(execution), Event::Done) => match self.worker.handover.put(execution, ports) {
                 Ok(()) => (State::Finished, Effects::default()),
                 Err(execution) => execution.step(&self.config, event, ports),
             },
@@ -198,18 +199,18 @@ impl Exchange {
         if !matches!(event, Event::RequestHeaders { .. } | Event::Done) {
             return (State::New, Effects::default());
         }
-        let (state, mut effects) = match (event, self.handover.claim(ports)) {
+        let (state, mut effects) = match (event, self.worker.handover.claim(ports)) {
             (Event::RequestHeaders { headers, .. }, Some(execution)) => {
                 redirect::resume(&self.config, execution, headers)
             }
             (Event::RequestHeaders { headers, end_of_stream }, None) => {
-                request::begin(&self.config, headers, end_of_stream, ports)
+                request::begin(&self.config, &self.worker, headers, end_of_stream, ports)
             }
             // Answered on its second way here: nobody executed it.
             (_, Some(execution)) => settlement::settle(&self.config, *execution, Consumed::Nothing, ports),
             (_, None) => (State::New, Effects::default()),
         };
-        while let Some(lost) = self.handover.lost(ports) {
+        while let Some(lost) = self.worker.handover.lost(ports) {
             effects.tell(redirect::lose(&self.config, lost, ports));
         }
         (state, effects)

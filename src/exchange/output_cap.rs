@@ -90,6 +90,7 @@ impl OutputCap {
 }
 
 /// Lowers the cap, and with it the estimate, until every budget that enforces has room for it. Says whether it did.
+#[cold]
 pub(super) fn lower(admission: &mut Admission<'_>, demands: &[Demand<'_>], short: &Short) -> bool {
     let cap = &admission.cap;
     if cap.mode != OnOutputCap::Fit || cap.tries >= MOST_TRIES {

@@ -16,11 +16,9 @@ use crate::provider::{Endpoint, RefusalKind, Unreadable};
 use crate::timestamp::Timestamp;
 
 /// The stage.
+#[inline(never)]
 pub(super) fn judge(admission: &mut Admission<'_>) -> Result<(), Ground> {
     let config = admission.config;
-    if config.policies.list.is_empty() {
-        return Ok(());
-    }
     let inquiry = Inquiry {
         config,
         endpoint: &admission.call.endpoint,

@@ -2,7 +2,7 @@
 //!
 //! Where Envoy follows a redirect by itself, the first stream ends without an answer and a second one passes the filters
 //! from the start, on the same worker; a filter before this one may hold it for a while. It is the same AWU: decided once,
-//! charged once. The streams of one configuration and worker share a [`Handover`]; the request's id says whose it is.
+//! charged once. The streams of one configuration and worker share a `Handover`; the request's id says whose it is.
 //! Where Envoy makes no ids, and where too many are on their way, the first is settled as a call without an answer and the
 //! second governed anew.
 
@@ -34,7 +34,7 @@ const LONGEST_MS: u64 = 60_000;
 
 /// The calls on their way from one stream to the next, the one that is longest on its way first.
 #[derive(Debug, Default)]
-pub struct Handover(RefCell<VecDeque<Redirected>>);
+pub(super) struct Handover(RefCell<VecDeque<Redirected>>);
 
 #[derive(Debug)]
 struct Redirected {
@@ -88,6 +88,7 @@ fn request_id(ports: &dyn Ports) -> Option<Vec<u8>> {
 }
 
 /// Goes on with a call in the stream that its request was redirected to.
+#[cold]
 pub(super) fn resume(config: &Config, execution: Box<Execution>, headers: Headers<'_>) -> (State, Effects) {
     let mut effects = Effects {
         request_headers: names::request(config, headers, execution.awu.attribution()),
@@ -105,6 +106,7 @@ pub(super) fn resume(config: &Config, execution: Box<Execution>, headers: Header
 }
 
 /// Settles a call whose second stream the filter does not see: what became of it is unknown.
+#[cold]
 pub(super) fn lose(config: &Config, execution: Box<Execution>, ports: &dyn Ports) -> Effects {
     log::warn!("genops: a redirected request went on past this filter; what it reserved counts as spent");
     let (state, mut effects) = settlement::settle(config, *execution, Consumed::Assumed, ports);

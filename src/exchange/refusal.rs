@@ -19,6 +19,7 @@ use crate::telemetry::metric::Metric;
 use crate::timestamp::Timestamp;
 
 /// Refuses a recognised call.
+#[cold]
 pub(super) fn refuse(
     call: &Call,
     config: &Config,
@@ -44,6 +45,7 @@ pub(super) fn refuse(
 }
 
 /// Refuses a call of which nothing else is to be told.
+#[cold]
 pub(super) fn refuse_early(call: &Call, config: &Config, ground: Ground, now: Timestamp) -> (State, Effects) {
     let mut effects = Effects::default();
     let state = refuse(call, config, ground, &Findings::default(), now, &mut effects);
@@ -52,6 +54,7 @@ pub(super) fn refuse_early(call: &Call, config: &Config, ground: Ground, now: Ti
 
 /// Envoy, or a filter before this one, has answered a call that was held: its body is too large for Envoy's buffer, or
 /// did not come in time. The call does not go upstream, and here is the decision that says so.
+#[cold]
 pub(super) fn forestalled(
     config: &Config,
     call: &Call,
@@ -99,6 +102,7 @@ fn details(code: &str) -> String {
 }
 
 /// Refuses traffic that is not recognised. There is no AWU, so no event either (§4.4); the reply and a counter tell.
+#[cold]
 pub(super) fn unrecognised() -> (State, Effects) {
     let code = ReasonCode::Ungoverned;
     let decision = Decision::Blocked(code);

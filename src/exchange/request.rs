@@ -12,6 +12,7 @@ use super::ground::Ground;
 use super::names;
 use super::refusal;
 use super::upgrade;
+use super::worker::Worker;
 use crate::attribution::{self, Conflict};
 use crate::awu::{Awu, AwuId, SpanContext};
 use crate::config::{Config, FailMode, Upgrade};
@@ -47,13 +48,15 @@ pub(super) const NO_BODY: &str = "it has no body";
 pub(super) const ENCODED: &str = "its body has a content-encoding";
 
 /// Takes the request's headers.
+#[inline(never)]
 pub(super) fn begin(
     config: &Config,
+    worker: &Worker,
     headers: Headers<'_>,
     end_of_stream: bool,
     ports: &dyn Ports,
 ) -> (State, Effects) {
-    let Recognised { endpoint, include_usage, upgrade } = match recognise(config, headers, ports) {
+    let Recognised { endpoint, include_usage, upgrade } = match recognise(config, worker, headers, ports) {
         Some(known) if !known.endpoint.billable => return pass(names::clean(headers), Metric::FreeCall),
         Some(known) if known.upgrade && config.failure.upgrade == Upgrade::Pass => {
             return pass(names::clean(headers), Metric::Ungoverned);
@@ -118,17 +121,25 @@ fn collect(
 }
 
 /// Takes the whole body.
-pub(super) fn read(config: &Config, call: Call, body: &[u8], ports: &dyn Ports) -> (State, Effects) {
+#[inline(never)]
+pub(super) fn read(
+    config: &Config,
+    worker: &Worker,
+    call: Box<Call>,
+    body: &[u8],
+    ports: &dyn Ports,
+) -> (State, Effects) {
     if body.is_empty() {
-        return unreadable(config, call, NO_BODY, ports);
+        return unreadable(config, *call, NO_BODY, ports);
     }
     match call.endpoint.read_request(call.content_type.as_deref(), body) {
-        Ok(facts) => admission::admit(config, call, facts, body, ports),
-        Err(problem) => unreadable(config, call, &problem.to_string(), ports),
+        Ok(facts) => admission::admit(config, worker, call, facts, body, ports),
+        Err(problem) => unreadable(config, *call, &problem.to_string(), ports),
     }
 }
 
 /// The body is larger than the configuration lets the filter hold.
+#[cold]
 pub(super) fn too_large(config: &Config, call: Call, bytes: usize, ports: &dyn Ports) -> (State, Effects) {
     unreadable(config, call, &exceeds(bytes, config.max_request_bytes), ports)
 }
@@ -144,7 +155,7 @@ pub(super) fn governed(
     headers: Headers<'_>,
     ports: &dyn Ports,
 ) -> Option<(Endpoint, IncludeUsage)> {
-    let known = recognise(config, headers, ports)?;
+    let known = recognise(config, &Worker::default(), headers, ports)?;
     (known.endpoint.billable && !known.upgrade).then_some((known.endpoint, known.include_usage))
 }
 
@@ -157,7 +168,12 @@ struct Recognised {
     upgrade: bool,
 }
 
-fn recognise(config: &Config, headers: Headers<'_>, ports: &dyn Ports) -> Option<Recognised> {
+fn recognise(
+    config: &Config,
+    worker: &Worker,
+    headers: Headers<'_>,
+    ports: &dyn Ports,
+) -> Option<Recognised> {
     let method = headers.unique(":method")?;
     let authority = headers.unique(":authority").unwrap_or_default();
     let path = headers.unique(":path")?;
@@ -166,7 +182,7 @@ fn recognise(config: &Config, headers: Headers<'_>, ports: &dyn Ports) -> Option
         let endpoint = provider::recognise_upgrade(upstream, authority, path)?;
         return Some(Recognised { endpoint, include_usage: IncludeUsage::Keep, upgrade: true });
     }
-    let mut endpoint = provider::recognise_at(upstream, method, authority, path)?;
+    let mut endpoint = worker.recognise(upstream, method, authority, path)?;
     endpoint.locate(|| headers.unique("authorization"));
     let own = upstream.and_then(|upstream| upstream.include_usage);
     Some(Recognised { endpoint, include_usage: own.unwrap_or(config.streams.include_usage), upgrade: false })
@@ -186,6 +202,7 @@ fn upstream<'c>(
     })
 }
 
+#[cold]
 fn unreadable(config: &Config, call: Call, problem: &str, ports: &dyn Ports) -> (State, Effects) {
     match config.failure.unreadable_request {
         FailMode::Refuse => refusal::refuse_early(&call, config, Ground::unreadable(problem), ports.now()),

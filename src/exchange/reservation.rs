@@ -44,6 +44,7 @@ pub(super) struct Short {
 ///
 /// # Errors
 /// The ground of the budget that refuses, or what a failing ledger means by configuration.
+#[inline(never)]
 pub(super) fn reserve(admission: &mut Admission<'_>) -> Result<Vec<Entry>, Ground> {
     let (mut demands, unpriced) = demands(admission);
     if let Some(mode) = unpriced {
@@ -73,6 +74,7 @@ pub(super) fn reserve(admission: &mut Admission<'_>) -> Result<Vec<Entry>, Groun
     Ok(reserved.entries)
 }
 
+#[cold]
 fn refused(short: &Short, demands: &[Demand<'_>], now: Timestamp) -> Ground {
     match demands.get(short.claim) {
         Some(demand) => self::short(short.shortage, &short.balance, demand, now),
@@ -182,6 +184,7 @@ const fn reason(shortage: Shortage) -> ReasonCode {
 }
 
 /// A budget has not enough.
+#[cold]
 fn short(shortage: Shortage, balance: &Balance, demand: &Demand<'_>, now: Timestamp) -> Ground {
     // The longest wait that an SDK takes upon itself.
     const LONGEST_WAIT_S: u64 = 60;

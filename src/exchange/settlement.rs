@@ -50,6 +50,7 @@ pub(super) struct Settling {
 }
 
 /// Settles everything and reports it.
+#[inline(never)]
 pub(super) fn settle(
     config: &Config,
     mut execution: Execution,
@@ -102,6 +103,7 @@ pub(super) fn settle(
 }
 
 /// Tries once more what could not be settled; what fails again expires.
+#[cold]
 pub(super) fn again(config: &Config, settling: Settling, ports: &dyn Ports) -> (State, Effects) {
     let Settling { reservations, mut held } = settling;
     let mut effects = Effects::default();
@@ -138,8 +140,10 @@ fn resolve(
     };
     match settled {
         Ok(settlement) => {
-            expiry::report(effects, config, &budget, &settlement.notices, now);
-            alert::report(effects, config, &budget, &settlement.notices, now);
+            if !settlement.notices.is_empty() {
+                expiry::report(effects, config, &budget, &settlement.notices, now);
+                alert::report(effects, config, &budget, &settlement.notices, now);
+            }
             Some(settlement)
         }
         Err(failed) => {
@@ -197,6 +201,7 @@ const fn completeness(consumed: &Consumed) -> Completeness {
 }
 
 /// Brings the span to what is known now; what it shows already is not set again.
+#[inline(never)]
 pub(super) fn publish(effects: &mut Effects, execution: &mut Execution, consumed: Consumed, now: Timestamp) {
     if execution.published.replace(consumed) == Some(consumed) {
         return;

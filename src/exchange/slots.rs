@@ -19,10 +19,8 @@ struct Demand<'c> {
 ///
 /// # Errors
 /// The ground of the limit that refuses, or what a failing ledger means by configuration.
+#[inline(never)]
 pub(super) fn occupy(admission: &mut Admission<'_>) -> Result<(), Ground> {
-    if admission.config.concurrency_limits.is_empty() {
-        return Ok(());
-    }
     let (config, call) = (admission.config, admission.subject());
     let applies = config
         .concurrency_limits

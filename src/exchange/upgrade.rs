@@ -1,6 +1,8 @@
 //! Connections that are upgraded (WebSocket, CONNECT): what passes over them is not read, so that a flat amount stands
 //! for all of it, reserved before and posted after, incomplete.
 
+use std::rc::Rc;
+
 use super::State;
 use super::admission;
 use super::body_edit::Editable;
@@ -27,6 +29,7 @@ pub(super) fn is_asked(headers: Headers<'_>, method: &str) -> bool {
 }
 
 /// Decides on an upgrade that is attributed.
+#[cold]
 pub(super) fn open(config: &Config, call: Call, ports: &dyn Ports) -> (State, Effects) {
     let Upgrade::Reserve(tokens) = config.failure.upgrade else {
         let message = "GenOps: what passes over an upgraded connection cannot be governed, and failure.upgrade \
@@ -43,8 +46,8 @@ pub(super) fn open(config: &Config, call: Call, ports: &dyn Ports) -> (State, Ef
         compute_ms: config.estimation.compute_ms,
         service_tier: facts.service_tier.unwrap_or_default(),
     };
-    let tariff = config.prices.tariff(call.endpoint.provider.slug(), facts.model.as_deref());
+    let tariff = Rc::new(config.prices.tariff(call.endpoint.provider.slug(), facts.model.as_deref()));
     // There is no body that could be edited.
     let call = Call { editable: Editable::Unasked, ..call };
-    admission::decide(config, call, facts, &[], (estimate, tariff), ports)
+    admission::decide(config, Box::new(call), facts, &[], (estimate, tariff), ports)
 }

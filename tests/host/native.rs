@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use genops::config::{self, Config};
-use genops::exchange::{Effects, Event, Exchange, Flow, Handover, HeaderEdit};
+use genops::exchange::{Effects, Event, Exchange, Flow, HeaderEdit, Worker};
 use genops::headers::Headers;
 use genops::telemetry::Value;
 use genops::telemetry::event::span_attributes;
@@ -35,7 +35,7 @@ struct Root {
     /// What was counted since the last tick, in the order in which each counter was first raised.
     counts: Rc<RefCell<Vec<(Metric, u64)>>>,
     ids_given: Rc<Cell<u128>>,
-    handover: Rc<Handover>,
+    worker: Rc<Worker>,
 }
 
 impl Root {
@@ -213,7 +213,7 @@ impl Stage for Native {
                     queue: Rc::new(RefCell::new(queue)),
                     counts: Rc::default(),
                     ids_given: Rc::default(),
-                    handover: Rc::default(),
+                    worker: Rc::default(),
                 };
                 self.roots.entry(worker).or_default().push(root);
                 Ok(true)
@@ -272,7 +272,7 @@ impl Stage for Native {
     fn create(&mut self, stream: u32) -> Result<(), Trap> {
         let worker = self.world.borrow_mut().stream(stream).worker;
         let root = self.roots[&worker].last().expect("the worker is configured").clone();
-        let exchange = Exchange::among(root.config.clone(), root.handover.clone());
+        let exchange = Exchange::among(root.config.clone(), root.worker.clone());
         self.exchanges.insert(stream, (root, exchange));
         Ok(())
     }

@@ -117,6 +117,7 @@ impl Documents {
             return &[];
         };
         match bytes.first() {
+            Some(b'{') if self.in_sequence => self.at = At::Document,
             Some(b'{') => return self.begin(bytes),
             _ => {
                 self.skipped.clear();
@@ -128,7 +129,7 @@ impl Documents {
 
     /// Whether the bytes are a whole document like the one before, which changes nothing but what is measured.
     fn repeats(&mut self, bytes: &[u8]) -> bool {
-        if self.at != At::Start || self.document.error.is_some() {
+        if self.in_sequence || self.at != At::Start || self.document.error.is_some() {
             return false;
         }
         let Some(text) = self.pattern.fits(bytes) else { return false };
@@ -145,7 +146,7 @@ impl Documents {
         let mut learning = self.pattern.learn(self.matcher.with(&mut self.document));
         let fed = self.tokenizer.feed(bytes, &mut learning);
         let in_holes = learning.text_in_holes();
-        if fed == Ok(bytes.len()) && self.tokenizer.is_done() && !self.in_sequence {
+        if fed == Ok(bytes.len()) && self.tokenizer.is_done() {
             let size = self.matcher.meter.size;
             let text = size.text_bytes.saturating_sub(before.0.text_bytes);
             let but_for_text = InputSize { text_bytes: size.text_bytes, ..before.0 };

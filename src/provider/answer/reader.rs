@@ -49,6 +49,11 @@ impl UsageReader {
         }
     }
 
+    /// Whether a response header may say something of usage, by its name in lower case.
+    pub fn reads_header(name: &[u8]) -> bool {
+        name.starts_with(b"x-") || matches!(name, b"content-type" | b"content-encoding")
+    }
+
     /// Takes a response header, its name in lower case. Those that say nothing of usage are ignored.
     pub fn header(&mut self, name: &str, value: &str) {
         match name {
@@ -59,7 +64,9 @@ impl UsageReader {
             }
             "content-encoding" => self.encoded = !matches!(value.trim(), "" | "identity"),
             name => {
-                if let (Some(figure), Ok(value)) = (header_figure(name), value.trim().parse()) {
+                if let Some(figure) = header_figure(name)
+                    && let Ok(value) = value.trim().parse()
+                {
                     if value > MOST {
                         self.documents.document.is_implausible = true;
                     } else {

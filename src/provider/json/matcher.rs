@@ -10,6 +10,7 @@ use super::event::{Container, Sink, Span, Want};
 use super::meter::{Meter, Mode};
 use super::scalar::Scalar;
 use super::scratch::Scratch;
+use crate::bytes;
 
 /// Open containers that the tree knows, arrays included. No path is longer; deeper array nesting is not followed.
 const FRAMES: usize = 16;
@@ -64,7 +65,7 @@ impl<F> Node<F> {
         // The first byte tells most keys apart without a call to compare the rest.
         self.children
             .iter()
-            .find(|child| child.key.as_bytes().first() == first && child.key.as_bytes() == key)
+            .find(|child| child.key.as_bytes().first() == first && bytes::same(child.key.as_bytes(), key))
     }
 
     /// The same node, also announced to the visitor when a container opens or a scalar comes.
@@ -339,7 +340,9 @@ impl<F: Copy, V: Visitor<F>> Sink for Matching<'_, F, V> {
 /// Whether Go's decoder, which folds case (also of the long s and the Kelvin sign), reads `key` as `name`.
 pub(crate) fn folds_to(key: &[u8], name: &str) -> bool {
     if key.len() == name.len() {
-        return key.eq_ignore_ascii_case(name.as_bytes());
+        let begins_alike =
+            key.first().map(u8::to_ascii_lowercase) == name.bytes().next().map(|b| b.to_ascii_lowercase());
+        return begins_alike && key.eq_ignore_ascii_case(name.as_bytes());
     }
     // The two characters outside ASCII that fold into it are longer than what they fold to.
     key.len() > name.len()

@@ -64,10 +64,15 @@ fn digits(raw: &[u8]) -> (&[u8], &[u8]) {
 /// A non-negative whole number, also when written as `256.0` or `1e3`, as lenient parsers read it. Negative numbers are
 /// 0 to nobody: `None`, like fractions. Too large for 64 bits saturates.
 pub(crate) fn whole_number(raw: &[u8]) -> Option<u64> {
+    /// So many digits always fit: a multiplication that looks for an overflow is a function call in wasm.
+    const FITS: usize = 19;
     if raw.iter().all(u8::is_ascii_digit) && !raw.is_empty() {
-        return Some(raw.iter().fold(0_u64, |sum, digit| {
-            sum.saturating_mul(10).saturating_add(u64::from(digit.saturating_sub(b'0')))
-        }));
+        let digits = raw.iter().map(|digit| u64::from(digit.wrapping_sub(b'0')));
+        return Some(if raw.len() <= FITS {
+            digits.fold(0, |sum, digit| sum.wrapping_mul(10).wrapping_add(digit))
+        } else {
+            digits.fold(0, |sum: u64, digit| sum.saturating_mul(10).saturating_add(digit))
+        });
     }
     let value: f64 = std::str::from_utf8(raw).ok()?.parse().ok()?;
     #[allow(

@@ -128,7 +128,15 @@ impl Tokenizer {
         let Some((byte, tail)) = token.split_first() else { return Ok(token) };
         let at = at.saturating_add(rest.len().saturating_sub(token.len()));
         match (self.state, *byte) {
-            (State::Colon, b':') => self.state = State::Value,
+            (State::Colon, b':') => {
+                self.state = State::Value;
+                // Most often the value is right here: no turn of the loop for it.
+                if let [byte, after @ ..] = tail
+                    && *byte > b' '
+                {
+                    return self.value(*byte, tail, after, at.saturating_add(1), sink);
+                }
+            }
             (State::Comma, b',') => {
                 self.state = if self.in_object() { State::Key } else { State::Value };
             }
@@ -164,8 +172,7 @@ impl Tokenizer {
                 self.scratch.clear();
                 self.token_start = at;
                 self.state = State::Scalar;
-                // The first byte is read with the rest of the token.
-                return Ok(token);
+                return self.scalar(token, at, sink);
             }
             _ => return Err(Malformed::Unexpected { at }),
         }
