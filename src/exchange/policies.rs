@@ -29,6 +29,7 @@ pub(super) fn judge(admission: &mut Admission<'_>) -> Result<(), Ground> {
         estimate: &admission.estimate,
         content_type: admission.call.content_type.as_deref(),
         body: admission.body,
+        upgrade: admission.call.upgrade,
         route: admission.route,
         now: admission.now,
     };
@@ -89,6 +90,8 @@ pub(super) struct Inquiry<'c, 'a> {
     pub(super) estimate: &'a Consumption,
     pub(super) content_type: Option<&'a str>,
     pub(super) body: &'a [u8],
+    /// Whether another protocol is asked for: there is no body, and what passes is not seen.
+    pub(super) upgrade: bool,
     pub(super) route: Option<&'a str>,
     pub(super) now: Timestamp,
 }
@@ -119,6 +122,9 @@ impl<'c> Inquiry<'c, '_> {
         let applying = || judgements.iter().filter(|j| j.unmet.is_none()).map(|j| j.policy);
         let needs = policy::needs(applying());
         let mut evidence = Evidence::default();
+        if self.upgrade {
+            return Ok(evidence);
+        }
         if needs.tools {
             evidence.tools = self.endpoint.offered_tools(self.content_type, self.body)?;
         }
@@ -141,6 +147,7 @@ impl<'c> Inquiry<'c, '_> {
             refuses_unpriced: self.config.failure.unpriced_model == FailMode::Refuse,
             body_bytes: self.body.len() as u64,
             choices: facts.choices.max(facts.best_of).unwrap_or(1),
+            upgrade: self.upgrade,
             now: self.now,
         }
     }

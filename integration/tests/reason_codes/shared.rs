@@ -1,9 +1,8 @@
 //! Rows that share an Envoy: what their causes apply to is their own project.
 
 use super::{Caller, Group, Row, now_s};
-use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use serde_json::{Value, json};
+use crate::support::grants;
+use serde_json::json;
 
 /// The modes of whatever can forbid, with the result of a violation.
 const MODES: [(&str, &str); 2] = [("enforce", "BLOCKED"), ("warn", "WARNING")];
@@ -47,22 +46,6 @@ fn far_day() -> &'static str {
     DAYS[((days + 3) % 7) as usize]
 }
 
-/// With what grants are signed.
-const SECRET: [u8; 32] = [7; 32];
-
-/// A grant for one call of `project`.
-fn grant(project: &str) -> String {
-    let part = |value: Value| URL_SAFE_NO_PAD.encode(value.to_string());
-    let claims = json!({
-        "jti": project, "approver": "alice@example.com", "nbf": now_s() - 60, "exp": now_s() + 600,
-        "attribution": {"project": project}, "model": "gpt-4o*", "ceiling": {"tokens": 1_000}, "uses": 1,
-    });
-    let header = json!({"alg": "HS256", "kid": "ops", "typ": "genops-grant+jwt"});
-    let signed = format!("{}.{}", part(header), part(claims));
-    let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, &SECRET);
-    format!("{signed}.{}", URL_SAFE_NO_PAD.encode(ring::hmac::sign(&key, signed.as_bytes())))
-}
-
 /// Calls above a gate without a grant, with what is none, and with one that was used up.
 pub(super) fn approvals() -> Group {
     const HEADER: &str = "x-genops-grant";
@@ -73,7 +56,7 @@ pub(super) fn approvals() -> Group {
             let project = row.project();
             let brought = match code {
                 "x_approval_invalid" => Some("not-a-grant".to_owned()),
-                "x_approval_exhausted" => Some(grant(&project)),
+                "x_approval_exhausted" => Some(grants::once(&project, &json!({"project": project}))),
                 _ => None,
             };
             if let Some(brought) = brought {
@@ -86,8 +69,7 @@ pub(super) fn approvals() -> Group {
             rows.push(row);
         }
     }
-    let keys = json!([{"kid": "ops", "algorithm": "HS256", "key": STANDARD.encode(SECRET)}]);
-    Group { config: json!({"approvals": {"keys": keys, "gates": gates}}), rows }
+    Group { config: json!({"approvals": {"keys": grants::keys(), "gates": gates}}), rows }
 }
 
 /// Budgets with nothing left and with too little, a limit without a slot, a breaker whose provider has failed.
