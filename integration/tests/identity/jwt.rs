@@ -16,7 +16,7 @@ pub(crate) struct Issuer {
 
 enum Keys {
     Elliptic(Box<EcdsaKeyPair>),
-    Rsa(RsaKeyPair),
+    Rsa(Box<RsaKeyPair>),
 }
 
 impl Issuer {
@@ -36,7 +36,7 @@ impl Issuer {
         let output = output.expect("the interpreter can be run");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let keys = RsaKeyPair::from_pkcs8(&output.stdout).expect("an RSA key");
-        Self { keys: Keys::Rsa(keys), random: SystemRandom::new() }
+        Self { keys: Keys::Rsa(Box::new(keys)), random: SystemRandom::new() }
     }
 
     /// The algorithm of its signatures.
