@@ -157,7 +157,7 @@ impl<'c> Inquiry<'c, '_> {
         let models = self.facts.model.iter().chain(&self.facts.fallback_models);
         let costs = models.map(|model| {
             let tariff = self.config.prices.tariff(self.endpoint.provider.slug(), Some(model));
-            self.estimate.amount(Unit::Money(currency), &tariff).ok()
+            self.estimate.most(Unit::Money(currency), &tariff).ok()
         });
         costs.reduce(|most, cost| Some(most?.max(cost?))).flatten()
     }
