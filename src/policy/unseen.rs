@@ -13,17 +13,9 @@ pub(super) fn violations<'v>(
     case: &'v Case<'_>,
 ) -> impl Iterator<Item = Violation> + use<'v> {
     let unseen = [
-        (
-            ReasonCode::PolicyDenyModel,
-            "denies models, and the upgrade names none",
-            hides_model(policy, case),
-        ),
+        (ReasonCode::PolicyDenyModel, "denies models, and the upgrade names none", hides_model(policy, case)),
         (ReasonCode::PolicyDenyTool, "sees no tools over an upgraded connection", policy.tools.is_some()),
-        (
-            ReasonCode::CeilingExceeded,
-            "sees no sizes over an upgraded connection",
-            hides_size(policy, case),
-        ),
+        (ReasonCode::CeilingExceeded, "sees no sizes over an upgraded connection", hides_size(policy, case)),
         (
             ReasonCode::PolicyDenyContent,
             "sees no text over an upgraded connection",
