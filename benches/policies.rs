@@ -50,6 +50,7 @@ fn case<'a>(attribution: &'a Attribution, estimate: &'a Usage) -> Case<'a> {
         refuses_unpriced: true,
         body_bytes: 1_024,
         choices: 1,
+        upgrade: false,
         now: Timestamp::from_seconds(1_771_286_400),
     }
 }

@@ -80,18 +80,23 @@ struct Call {
     cap: Option<u64>,
     choices: Option<u64>,
     text: usize,
+    /// What it may think within its cap.
     thinking: Option<u64>,
+    /// What it may think beside its cap.
+    beside: Option<u64>,
 }
 
 fn call() -> impl Strategy<Value = Call> {
-    let thinking = prop::option::weighted(0.2, 0..300_u64);
-    (prop::option::of(1..2_000_u64), prop::option::of(1..4_u64), 0..400_usize, thinking)
-        // The API that knows a thinking budget knows no choices.
-        .prop_map(|(cap, choices, text, thinking)| Call {
+    let (thinking, beside) =
+        (prop::option::weighted(0.2, 0..300_u64), prop::option::weighted(0.3, 0..900_u64));
+    (prop::option::of(1..2_000_u64), prop::option::of(1..4_u64), 0..400_usize, thinking, beside)
+        // The API whose cap covers a thinking budget knows no choices.
+        .prop_map(|(cap, choices, text, thinking, beside)| Call {
             cap,
             choices: choices.filter(|_| thinking.is_none()),
             text,
             thinking,
+            beside: beside.filter(|_| thinking.is_none()),
         })
 }
 
@@ -106,6 +111,9 @@ impl Call {
         if let Some(thinking) = self.thinking {
             body["thinking"] = json!({"type": "enabled", "budget_tokens": thinking});
         }
+        if let Some(beside) = self.beside {
+            body["thinking_budget"] = beside.into();
+        }
         body.to_string()
     }
 
@@ -118,7 +126,7 @@ const LEAST: u64 = 10;
 const DEFAULT: u64 = 700;
 const MODEL_MOST: u64 = 1_500;
 
-fn config(mode: &str, budgets: &[Spent]) -> Config {
+fn config(mode: &str, budgets: &[Spent], thinking_per_million: f64) -> Config {
     let budgets = budgets.iter().enumerate().map(|(index, spent)| {
         // A limit in tokens, or in thousandths of a cent.
         let (unit, limit) = if spent.is_money { ("USD", json!(spent.limit as f64 / 1e5)) } else { ("tokens", json!(spent.limit)) };
@@ -129,7 +137,8 @@ fn config(mode: &str, budgets: &[Spent]) -> Config {
             "bytes_per_token": 4, "overhead_tokens": 3, "default_output_tokens": DEFAULT, "on_output_cap": mode,
             "fit_min_output_tokens": LEAST, "models": [{"model": "m", "max_output_tokens": MODEL_MOST}],
         },
-        "prices": [{"model": "*", "currency": "USD", "input_per_million": 1.7, "output_per_million": 9.13}],
+        "prices": [{"model": "*", "currency": "USD", "input_per_million": 1.7, "output_per_million": 9.13,
+            "reasoning_per_million": thinking_per_million}],
         "budgets": budgets.collect::<Vec<_>>(),
     });
     parse(&text.to_string()).unwrap_or_else(|invalid| panic!("{invalid}"))
@@ -160,12 +169,23 @@ fn decide(config: &Rc<Config>, host: &Still<Crowded>, call: &Call, body: &str) -
     exchange.step(Event::RequestBody { body: body.as_bytes() }, host)
 }
 
-/// What a budget is asked for, if each choice writes so much.
+/// What a budget is asked for, if each choice has such a cap: for all that is said and thought, and all of it thought
+/// where that is dearer.
 fn asked(config: &Config, budget: &Budget, call: &Call, cap: u64) -> Amount {
+    let all = cap + call.beside.unwrap_or(0);
+    consumed(config, budget, call, all, 0).max(consumed(config, budget, call, all, all))
+}
+
+/// What comes of it if each choice writes so much, of which so much was thought.
+fn consumed(config: &Config, budget: &Budget, call: &Call, output: u64, thought: u64) -> Amount {
     // The text, and the names that tools would have; here the roles are none of it.
     let input = (call.text as u64).div_ceil(4) + 3;
-    let usage =
-        Usage { input_tokens: Some(input), output_tokens: Some(cap * call.choices()), ..Usage::default() };
+    let usage = Usage {
+        input_tokens: Some(input),
+        output_tokens: Some(output * call.choices()),
+        reasoning_tokens: Some(thought * call.choices()),
+        ..Usage::default()
+    };
     let consumption = cost::Consumption { usage, ..cost::Consumption::default() };
     consumption.amount(budget.unit, &config.prices.tariff("openai", Some("m"))).unwrap()
 }
@@ -180,8 +200,10 @@ proptest! {
     #[test]
     fn what_is_reserved_was_left_and_the_cap_is_the_largest_that_fits_and_never_above_the_clients(
         budgets in prop::collection::vec(spent(), 0..4), call in call(), fits in any::<bool>(),
+        thinking_per_million in prop::sample::select(vec![3.1, 9.13, 27.7]),
+        (said_percent, thought_percent) in (0..101_u64, 0..101_u64),
     ) {
-        let config = Rc::new(config(if fits { "fit" } else { "inject" }, &budgets));
+        let config = Rc::new(config(if fits { "fit" } else { "inject" }, &budgets, thinking_per_million));
         let host = Still { store: Crowded::default(), now: NOW };
         for (budget, spent) in config.budgets.iter().zip(&budgets) {
             let amount = Amount::new(budget.limit.get() * spent.spent_percent / 100);
@@ -220,6 +242,12 @@ proptest! {
             let reserved = asked(&config, budget, &call, forwarded);
             prop_assert_eq!(after.pending, reserved, "exactly what the provider is held to");
             prop_assert!(budget.enforcement != Enforcement::Enforce || reserved <= *before);
+            // However much a provider says and thinks that keeps to both, it was reserved.
+            let within = forwarded * said_percent / 100;
+            let thought = call.beside.unwrap_or(0) * thought_percent / 100;
+            let thought_within = call.thinking.unwrap_or(0).min(within);
+            let actual = consumed(&config, budget, &call, within + thought, thought + thought_within);
+            prop_assert!(actual <= after.pending, "{actual:?} was consumed of {:?}", after.pending);
         }
     }
 
@@ -228,7 +256,7 @@ proptest! {
         budgets in prop::collection::vec(spent(), 1..4), call in call(),
         takes in prop::collection::vec((0..12_u32, any::<prop::sample::Index>(), 0..1_000_u64), 0..6),
     ) {
-        let config = Rc::new(config("fit", &budgets));
+        let config = Rc::new(config("fit", &budgets, 12.0));
         let host = Still { store: Crowded::default(), now: NOW };
         for (after_reads, which, tokens) in takes {
             let budget = which.get(&config.budgets).clone();

@@ -9,6 +9,7 @@
     reason = "a test fails by panicking"
 )]
 
+#[allow(dead_code, reason = "each suite uses a part of it")]
 mod identity;
 #[allow(dead_code, reason = "each suite uses a part of it")]
 mod support;

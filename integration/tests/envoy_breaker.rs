@@ -6,7 +6,8 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
-    reason = "a test fails by panicking"
+    clippy::disallowed_methods,
+    reason = "a test fails by panicking, and dates are of now"
 )]
 
 #[allow(dead_code, reason = "each suite uses a part of it")]
@@ -18,7 +19,7 @@ use lab::{Answer, Behaviour, Client, Gate, artifacts, wait};
 use serde_json::{Value, json};
 use std::process::Command;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use support::calls::{CAP, PATH, RESULT, chat, chat_streamed, seen};
 use support::config::tokens;
 use support::settlement::{by, usual};
@@ -83,7 +84,8 @@ async fn failures_open_a_circuit_and_a_probe_closes_it() {
 
 #[tokio::test]
 async fn everything_that_is_a_failure_of_the_provider_opens_a_circuit() {
-    let breaker = json!({"name": "b", "consecutive": 1, "open_ms": 600000, "rate_limited": "open"});
+    let breaker = json!({"name": "b", "consecutive": 1, "open_ms": 600000, "max_open_ms": 1200000,
+        "rate_limited": "open"});
     let mut setup = Setup::new(breaking(breaker)).await;
     setup.options.route_timeout = Duration::from_millis(300);
     let stage = setup.start().await;
@@ -95,7 +97,11 @@ async fn everything_that_is_a_failure_of_the_provider_opens_a_circuit() {
     let error = r#"data: {"error":{"message":"overloaded","type":"server_error","code":null}}"#;
     let in_stream =
         Canned { content_type: "text/event-stream".to_owned(), pieces: vec![format!("{error}\n\n").into()] };
-    let retry_after = Behaviour { headers: vec![("retry-after".into(), "120".into())], ..failing(429) };
+    let retry_after = |status, value: &str| Behaviour {
+        headers: vec![("retry-after".into(), value.into())],
+        ..failing(status)
+    };
+    let date = |seconds| httpdate::fmt_http_date(SystemTime::now() + Duration::from_secs(seconds));
     let closed = Gate::closed();
     let silent =
         Behaviour { hold: lab::simulator::Hold::BeforeAnswer(closed.clone()), ..Behaviour::default() };
@@ -104,7 +110,12 @@ async fn everything_that_is_a_failure_of_the_provider_opens_a_circuit() {
         ("broken-off", Behaviour { cut: Cut::AfterBytes(40), ..Behaviour::default() }, 600),
         ("timeout", silent, 600),
         ("in-stream", Behaviour { canned: Some(in_stream), ..Behaviour::default() }, 600),
-        ("limited", retry_after, 120),
+        ("limited", retry_after(429, "120"), 120),
+        ("limited-until", retry_after(429, &date(240)), 240),
+        ("down-until", retry_after(503, &date(900)), 900),
+        // Longer than anybody is believed, and over before the circuit closes anyway.
+        ("down-for-long", retry_after(503, &date(100_000)), 1_200),
+        ("down-since", retry_after(503, &date(0)), 600),
     ];
     for (name, behaviour, open_s) in cases {
         stage.simulator.next(behaviour);

@@ -171,3 +171,35 @@ async fn fitted_calls_of_all_workers_together_never_exceed_the_limit() {
     }
     stage.never_died().await;
 }
+
+/// An answer that bills all of a cap, and beside it all that was to be thought.
+fn thorough(cap: u64, thought: u64) -> Behaviour {
+    let usage = json!({"prompt_tokens": INPUT, "completion_tokens": cap + thought, "total_tokens": INPUT + cap + thought,
+        "completion_tokens_details": {"reasoning_tokens": thought}});
+    let body = json!({"choices": [{"index": 0, "message": {"role": "assistant", "content": "word"}}], "usage": usage});
+    let pieces = vec![body.to_string().into()];
+    let canned = lab::simulator::Canned { content_type: "application/json".to_owned(), pieces };
+    Behaviour { canned: Some(canned), ..Behaviour::default() }
+}
+
+#[tokio::test]
+async fn what_is_thought_beside_a_cap_is_reserved_beside_it_and_never_exceeds_the_budget() {
+    const THOUGHT: u64 = 150;
+    let stage = Stage::start(capped("fit", json!([budget("team-tokens", 300)]))).await;
+    let mut body = chat(400);
+    body["thinking_budget"] = json!(THOUGHT);
+    // 300 less the input and what may be thought.
+    let left = 300 - INPUT - THOUGHT;
+    stage.simulator.next(thorough(left, THOUGHT));
+    let answer = stage.http1().chat(&[("x-genops-team", "search")], &body).await;
+    assert_eq!(seen(&answer, &RESULT), [Some("WARNING"), Some("x_output_cap_lowered")], "{}", answer.text());
+    assert_eq!(caps(&answer), [Some(left), Some(400)]);
+    assert_eq!(answer.header("x-genops-reserved"), Some("300"));
+    let received = stage.simulator.only_request().json();
+    assert_eq!(
+        (&received["max_completion_tokens"], &received["thinking_budget"]),
+        (&json!(left), &json!(THOUGHT))
+    );
+    assert_eq!(actual(&stage, &answer).await, 300, "all that was reserved, and not beyond it");
+    stage.settles_at("search", 0).await;
+}

@@ -1,153 +1,158 @@
-//! Every reason code of §5.2, and most of the filter's own, from real traffic: the official SDK raises its own error
-//! for each, and the decision is told with the code.
+//! Every reason code with every result it can come with, from real traffic: the official SDK raises its own error or
+//! gets its answer, and the decision is told with the code.
 //!
-//! Needs `GENOPS_ENVOY`, `GENOPS_WASM` and `GENOPS_PYTHON`.
+//! Which rows there must be, `docs/reason-codes.md` says. Needs `GENOPS_ENVOY`, `GENOPS_WASM` and `GENOPS_PYTHON`.
 #![allow(
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
-    reason = "a test fails by panicking"
+    clippy::disallowed_methods,
+    reason = "a test fails by panicking, and grants are of now"
 )]
 
+mod reason_codes;
 #[allow(dead_code, reason = "each suite uses a part of it")]
 mod support;
 
+use lab::RawConnection;
+use reason_codes::documented;
+use reason_codes::sdk::Sdk;
+use reason_codes::{Caller, Group, Row, own, shared};
 use serde_json::{Value, json};
-use support::calls::{PATH, SEARCH, chat_streamed};
+use std::collections::BTreeSet;
+use support::calls::{PATH, chat_streamed};
 use support::config::{prices, tokens};
 use support::telemetry::EVALUATED;
-use support::{Stage, application};
+use support::{Setup, Stage};
 
-/// What leads to a code: sections of the configuration, calls before the one that is refused, and the SDK's error.
-struct Case {
-    code: &'static str,
-    error: &'static str,
-    config: Value,
-    /// Calls with this header.
-    before: Option<(usize, (&'static str, &'static str))>,
-}
-
-fn case(code: &'static str, error: &'static str, config: Value) -> Case {
-    Case { code, error, config, before: None }
-}
-
-fn policy(code: &'static str, effect: Value) -> Case {
-    let mut policy = json!({"name": "rule"});
-    policy.as_object_mut().expect("an object").extend(effect.as_object().expect("an object").clone());
-    case(code, "PermissionDeniedError", json!({"policies": [policy]}))
-}
-
-fn budget(unit: &str, limit: u64) -> Value {
-    json!({"budgets": [{"name": "b", "unit": unit, "limit": limit, "window": "total"}]})
-}
-
-/// More than a key of the ledger may be long, although each value may.
-fn endless_key() -> Value {
-    let value = json!({"sources": [], "on_missing": {"constant": "v".repeat(128)}});
-    let attributes = ["project", "environment", "customer_id", "feature", "cost_center"];
-    let mut config = json!({"attribution": {}, "budgets": [
-        {"name": "b", "per": attributes, "unit": "tokens", "limit": 1_000_000, "window": "total"},
-    ]});
-    for attribute in attributes {
-        config["attribution"][attribute] = value.clone();
+#[test]
+fn every_code_and_result_that_is_documented_has_its_row_and_every_row_is_documented() {
+    let documented = documented::outcomes();
+    let expected: BTreeSet<(String, String)> = documented.keys().cloned().collect();
+    let rows = shared().into_iter().chain(own()).flat_map(|group| group.rows);
+    let proven: BTreeSet<(String, String)> =
+        rows.map(|row| (row.code.to_owned(), row.result.to_owned())).collect();
+    assert_eq!(proven, expected, "rows on the left");
+    let named: BTreeSet<String> = expected.into_iter().map(|(code, _)| code).collect();
+    assert_eq!(named, documented::codes(), "documented on the left, what the filter can write on the right");
+    for ((code, result), status) in &documented {
+        assert_eq!(status.is_none(), result == "WARNING", "{code}: {result} {status:?}");
     }
-    config
 }
 
-fn cases() -> Vec<Case> {
-    let denied = "PermissionDeniedError";
-    let mut unpriced = budget("USD", 5);
-    unpriced["prices"] =
-        json!([{"model": "another", "currency": "USD", "input_per_million": 1, "output_per_million": 1}]);
-    let attributed = |attribute: &str, rule: Value| {
-        let constant = json!({"sources": [], "on_missing": {"constant": "known"}});
-        let mut config = json!({"attribution": {"project": constant, "environment": constant}});
-        config["attribution"][attribute] = rule;
-        config
-    };
-    let sources = json!([{"constant": "owner", "trusted": true}, {"header": "x-genops-team"}]);
-    let owned = json!({"sources": sources, "on_conflict": "refuse"});
-    let nobody = json!({"sources": [{"header": "x-feature"}], "on_missing": "refuse"});
-    // The second slow call is the probe that a prediction lets through.
-    let sla = json!({"sla": [{"tier": "t", "latency_target_ms": 20, "on_predicted": "refuse", "min_observations": 1, "deviations": 0,
-        "probe_interval_ms": 3_600_000}]});
-    let breaker = json!({"breakers": [{"name": "b", "consecutive": 1, "open_ms": 3_600_000, "max_open_ms": 3_600_000}]});
-    vec![
-        case("BUDGET_EXCEEDED", "RateLimitError", budget("tokens", 0)),
-        case("BUDGET_RESERVATION_FAILED", "RateLimitError", budget("tokens", 3)),
-        policy("POLICY_DENY_MODEL", json!({"models": {"deny": "*"}})),
-        policy("POLICY_DENY_REGION", json!({"regions": {"allow": ["eu-*"], "unknown": "refuse"}})),
-        policy("POLICY_DENY_CONTENT", json!({"content": [{"name": "any", "patterns": ["."]}]})),
-        policy("x_ceiling_exceeded", json!({"ceilings": {"max_total_tokens": 1}})),
-        case(
-            "RATE_LIMITED",
-            "RateLimitError",
-            json!({"concurrency_limits": [{"name": "c", "max": 0, "retry_after_ms": 3_600_000}]}),
-        ),
-        Case {
-            before: Some((2, ("x-sim-pause-ms", "10"))),
-            ..case("SLA_LATENCY_VIOLATION", "InternalServerError", sla)
-        },
-        Case {
-            before: Some((1, ("x-sim-status", "500"))),
-            ..case("PROVIDER_ERROR_UPSTREAM", "InternalServerError", breaker)
-        },
-        case("ACCOUNTING_INVARIANT_VIOLATION", "InternalServerError", endless_key()),
-        case("x_attribution_missing", denied, attributed("feature", nobody)),
-        case("x_attribution_conflict", denied, attributed("team", owned)),
-        case("x_model_unpriced", denied, unpriced),
-        case(
-            "x_approval_required",
-            denied,
-            json!({"approvals": {"gates": [{"name": "all", "unit": "tokens", "above": 0}]}}),
-        ),
-    ]
+/// The error that the SDK raises for a status.
+fn raises(status: u16) -> &'static str {
+    match status {
+        400 => "BadRequestError",
+        403 => "PermissionDeniedError",
+        429 => "RateLimitError",
+        503 => "InternalServerError",
+        other => panic!("no row has status {other}"),
+    }
 }
 
-/// What the official SDK makes of one call.
-async fn raised(stage: &Stage) -> Value {
-    application::line(application::openai(stage, "forbidden.py")).await
-}
-
-async fn prove(Case { code, error, config, before }: Case) {
+async fn start(config: &Value) -> Stage {
     let mut whole = tokens();
     whole["budgets"] = json!([]);
     whole["prices"] = prices();
     whole.as_object_mut().expect("an object").extend(config.as_object().expect("an object").clone());
-    let stage = Stage::start(whole).await;
-    let (times, header) = before.unzip();
-    let times = times.unwrap_or(0);
-    let headers: Vec<_> = SEARCH.into_iter().chain(header).collect();
+    let edit = |bootstrap: &mut Value| {
+        let manager = &mut bootstrap["static_resources"]["listeners"][0]["filter_chains"][0]["filters"][0];
+        manager["typed_config"]["upgrade_configs"] = json!([{"upgrade_type": "websocket"}]);
+    };
+    Setup::new(whole).await.start_edited(edit).await
+}
+
+/// What the caller of a row experiences: `result`, `code`, `awu`, and `status` and `error` or `text`.
+async fn experienced(stage: &Stage, sdk: &mut Sdk, row: &Row) -> Value {
+    match &row.caller {
+        Caller::Sdk(line) => {
+            let mut line = line.clone();
+            line["base_url"] = json!(format!("http://{}/v1", stage.addr));
+            line["headers"]["x-genops-project"] = json!(row.project());
+            sdk.call(&line).await
+        }
+        Caller::Socket { why, request } => {
+            let mut connection = RawConnection::open(stage.addr).await;
+            connection.write(request).await;
+            let head = connection.read_until("\r\n\r\n").await;
+            let header = |name: &str| {
+                head.lines().find_map(|line| Some(json!(line.strip_prefix(name)?.strip_prefix(": ")?)))
+            };
+            let status: u16 = head.split(' ').nth(1).and_then(|word| word.parse().ok()).expect("a status");
+            json!({
+                "why": why, "status": status, "error": raises(status), "awu": header("x-genops-awu-id"),
+                "result": header("x-genops-policy-result"), "code": header("x-genops-reason-code"),
+            })
+        }
+    }
+}
+
+/// The decision of the row is told by the event of its AWU, or by the counter where there is none.
+async fn told(stage: &Stage, row: &Row, awu: &Value) {
+    let Row { code, result, .. } = row;
+    if row.has_awu {
+        let awu = awu.as_str().unwrap_or_else(|| panic!("{code}: no AWU is named"));
+        let event = stage.event_of(awu, EVALUATED).await;
+        assert_eq!(event.attributes["genops.policy.result"], *result, "{code}");
+        assert_eq!(event.attributes["genops.policy.reason_code"], *code);
+    } else {
+        let series = format!(r#"genops_policy_evaluations_total{{result="{result}",reason_code="{code}"}}"#);
+        stage.counts(&series, 1.0).await;
+    }
+}
+
+async fn prove(stage: &Stage, sdk: &mut Sdk, row: &Row) {
+    let Row { code, result, before, .. } = row;
+    let (times, header) = before.as_ref().map_or((0, None), |(times, header)| (*times, Some(header)));
+    let project = row.project();
+    let mut headers = vec![("x-genops-team", "search"), ("x-genops-project", &project)];
+    headers.extend(header.map(|(name, value)| (*name, value.as_str())));
     for _ in 0..times {
         stage.http1().post(PATH, &headers, &chat_streamed(16)).await;
     }
-    let raised = raised(&stage).await;
-    assert_eq!(raised["error"], error, "{code}: {raised}");
-    let told = stage.otlp.events(EVALUATED, 1 + times).await;
-    let codes: Vec<_> =
-        told.iter().filter_map(|event| event.attributes.get("genops.policy.reason_code")).collect();
-    assert!(codes.contains(&&json!(code)), "{code}: told {codes:?}");
-    assert_eq!(stage.upstream_requests().await, times as u64, "{code}: nothing went upstream");
+    let gone = stage.simulator.received().len();
+    let seen = experienced(stage, sdk, row).await;
+    assert_eq!((&seen["result"], &seen["code"]), (&json!(result), &json!(code)), "{code} {result}: {seen}");
+    let status = documented::outcomes()[&((*code).to_owned(), (*result).to_owned())];
+    let gone = stage.simulator.received().len() - gone;
+    if let Some(status) = status {
+        assert_eq!(
+            (&seen["status"], &seen["error"]),
+            (&json!(status), &json!(raises(status))),
+            "{code}: {seen}"
+        );
+        assert_eq!(gone, 0, "{code}: nothing went upstream");
+    } else {
+        assert_eq!((&seen["text"], gone), (&json!("word ".repeat(16)), 1), "{code}: {seen}");
+    }
+    told(stage, row, &seen["awu"]).await;
 }
 
-#[tokio::test]
-async fn budgets_and_limits_give_their_codes_and_the_official_sdk_raises_its_own_error() {
-    for case in cases().into_iter().filter(|case| case.error == "RateLimitError") {
-        prove(case).await;
+async fn prove_all(groups: impl IntoIterator<Item = Group>) {
+    let mut sdk = Sdk::start();
+    for Group { config, rows } in groups {
+        let stage = start(&config).await;
+        for row in &rows {
+            prove(&stage, &mut sdk, row).await;
+        }
     }
 }
 
 #[tokio::test]
-async fn what_is_forbidden_gives_its_code_and_the_official_sdk_raises_its_own_error() {
-    for case in cases().into_iter().filter(|case| case.error == "PermissionDeniedError") {
-        prove(case).await;
-    }
+async fn policies_gates_and_limits_give_their_codes_and_the_official_sdk_raises_or_answers() {
+    prove_all(shared()).await;
 }
 
 #[tokio::test]
-async fn what_cannot_be_done_now_gives_its_code_and_the_official_sdk_raises_its_own_error() {
-    for case in cases().into_iter().filter(|case| case.error == "InternalServerError") {
-        prove(case).await;
-    }
+async fn settings_that_refuse_give_their_codes_and_the_official_sdk_raises_its_own_error() {
+    let refuses = |group: &Group| group.rows.iter().all(|row| row.result != "WARNING");
+    prove_all(own().into_iter().filter(refuses)).await;
+}
+
+#[tokio::test]
+async fn settings_that_warn_give_their_codes_and_the_official_sdk_gets_its_answer() {
+    let warns = |group: &Group| group.rows.iter().any(|row| row.result == "WARNING");
+    prove_all(own().into_iter().filter(warns)).await;
 }

@@ -13,7 +13,7 @@
 #[allow(dead_code, reason = "each suite uses a part of it")]
 mod support;
 
-use lab::simulator::{Cut, Hold};
+use lab::simulator::{Chunks, Cut, Hold};
 use lab::{Answer, Behaviour, Gate};
 use serde_json::{Value, json};
 use support::calls::{ACTUAL, CAP, PATH, RESERVED, SEARCH, chat, chat_streamed};
@@ -38,10 +38,14 @@ fn action(bootstrap: &mut Value) -> &mut Value {
 }
 
 async fn redirecting() -> Stage {
-    let setup = Setup::new(config()).await;
+    redirecting_with(config()).await
+}
+
+async fn redirecting_with(config: Value) -> Stage {
+    let setup = Setup::new(config).await;
     let edit = |bootstrap: &mut Value| {
         action(bootstrap)["internal_redirect_policy"] =
-            json!({"max_internal_redirects": 3, "redirect_response_codes": [302, 307, 308]});
+            json!({"max_internal_redirects": 3, "redirect_response_codes": [302, 303, 307, 308]});
     };
     setup.start_edited(edit).await
 }
@@ -200,4 +204,96 @@ async fn a_call_that_envoy_hedges_is_charged_once() {
     let answer = stage.http1().chat(&SEARCH, &chat(CAP)).await;
     assert_eq!((answer.status, stage.simulator.received().len()), (200, 2), "{}", answer.text());
     charged_once(&stage, &answer, ACTUAL, 1).await;
+}
+
+/// Usage is asked for in the client's stead, and a cap is written.
+fn editing() -> Value {
+    let mut config = config();
+    config["streams"] = json!({"include_usage": "inject"});
+    config["estimation"]["on_output_cap"] = json!("inject");
+    config["estimation"]["default_output_tokens"] = json!(CAP);
+    config
+}
+
+/// A stream whose client asks neither for usage nor for a cap.
+fn plain() -> Value {
+    let mut body = chat_streamed(CAP);
+    let members = body.as_object_mut().expect("an object");
+    members.remove("stream_options");
+    members.remove("max_completion_tokens");
+    body
+}
+
+/// What the provider is to get instead, byte for byte.
+fn edited() -> String {
+    let plain = plain().to_string();
+    let rest = plain.strip_prefix('{').expect("an object");
+    format!(r#"{{"stream_options":{{"include_usage":true}},"max_tokens":{CAP},{rest}"#)
+}
+
+/// What the provider streams to somebody who asks for usage, and that without the chunk that states it.
+async fn streams() -> (String, String) {
+    let mut setup = Setup::new(json!({})).await;
+    setup.options.filter = lab::bootstrap::Filter::None;
+    let bare = setup.start().await;
+    let mut asked = plain();
+    asked["stream_options"] = json!({"include_usage": true});
+    let whole = bare.http1().post(PATH, &SEARCH, &asked).await.text();
+    let hidden = whole.split_inclusive("\n\n").filter(|event| !event.contains(r#""choices":[],"#)).collect();
+    (whole, hidden)
+}
+
+#[tokio::test]
+async fn an_edited_request_is_redirected_as_it_was_edited_and_its_hidden_usage_stays_hidden() {
+    let stage = redirecting_with(editing()).await;
+    let (whole, expected) = streams().await;
+    assert_ne!(whole, expected, "there is something to hide");
+    let mut calls = 0;
+    for status in [302, 307, 308] {
+        // Chunks of every size, since the piece that is taken out can come in any.
+        for (chunks, http2) in [(Chunks::Each, false), (Chunks::Every(7), true)] {
+            let client = if http2 { stage.http2() } else { stage.http1() };
+            stage.simulator.next(moved(&stage, status, PATH));
+            stage.simulator.next(Behaviour { chunks, ..Behaviour::default() });
+            let answer = client.post(PATH, &SEARCH, &plain()).await;
+            calls += 1;
+            assert_eq!(answer.text(), expected, "{status}, HTTP/2: {http2}");
+            assert_eq!(answer.header("x-genops-output-cap"), Some(CAP.to_string().as_str()));
+            let received = stage.simulator.received();
+            assert_eq!(received.len(), 2 * calls, "{status}: the provider saw it twice");
+            for request in &received[2 * (calls - 1)..] {
+                assert_eq!(String::from_utf8_lossy(&request.body), edited(), "{status}, HTTP/2: {http2}");
+                let length = edited().len().to_string();
+                assert_eq!(request.header("content-length"), Some(length.as_str()), "{status}");
+                assert_eq!(request.header("transfer-encoding"), None);
+            }
+            let reconciled = stage.event_of(&awu_id(&answer), RECONCILIATION).await;
+            assert_eq!(reconciled.attributes["genops.accounting.complete"], json!(true));
+            charged_once(&stage, &answer, calls as u64 * ACTUAL, calls as u64).await;
+        }
+    }
+    // Who asks for usage gets it, redirected or not.
+    let mut asked = plain();
+    asked["stream_options"] = json!({"include_usage": true});
+    stage.simulator.next(moved(&stage, 307, PATH));
+    assert_eq!(stage.http1().post(PATH, &SEARCH, &asked).await.text(), whole);
+}
+
+#[tokio::test]
+async fn a_redirect_that_makes_it_another_request_is_still_one_awu() {
+    let stage = redirecting_with(editing()).await;
+    // See other: Envoy asks again by GET, and leaves the body out.
+    stage.simulator.next(moved(&stage, 303, "/elsewhere"));
+    let answer = stage.http1().post(PATH, &SEARCH, &plain()).await;
+    let received = stage.simulator.received();
+    let seen: Vec<_> = received.iter().map(|request| (request.method.as_str(), request.body.len())).collect();
+    assert_eq!(seen, [("POST", edited().len()), ("GET", 0)]);
+    assert_eq!(received[1].header("content-length"), None);
+    assert_eq!((answer.status, answer.header("x-genops-policy-result")), (404, Some("ALLOWED")));
+    // The provider refused it, which costs nothing.
+    stage.settles_at("search", LIMIT).await;
+    let reconciled = stage.event_of(&awu_id(&answer), RECONCILIATION).await;
+    assert_eq!(reconciled.attributes["genops.accounting.actual"], json!(0.0));
+    assert_eq!(usual(&stage.http1(), "other").await.status, 200, "its slot is free again");
+    stage.never_died().await;
 }

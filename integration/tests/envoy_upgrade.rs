@@ -11,91 +11,25 @@
 
 #[allow(dead_code, reason = "each suite uses a part of it")]
 mod support;
+#[allow(dead_code, reason = "each suite uses a part of it")]
+mod upgrades;
 
 use lab::{RawConnection, Span, wait};
 use serde_json::{Value, json};
-use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
+use support::Stage;
 use support::config::{LIMIT, tokens};
 use support::telemetry::{RECONCILIATION, span_id, text};
-use support::{Setup, Stage};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
+use upgrades::{Echo, REALTIME, SWITCHING, ask, upgrading};
 
 const FLAT: u64 = 400;
-const REALTIME: &str = "/v1/realtime?model=gpt-realtime";
-
-/// A provider of conversations: switches protocols and sends back whatever comes, or answers with a status.
-struct Echo {
-    addr: SocketAddr,
-    heads: Arc<Mutex<Vec<String>>>,
-}
-
-impl Echo {
-    async fn start(answer: &'static str) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let addr = listener.local_addr().expect("bound");
-        let heads: Arc<Mutex<Vec<String>>> = Arc::default();
-        let seen = Arc::clone(&heads);
-        tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(converse(stream, answer, Arc::clone(&seen)));
-            }
-        });
-        Self { addr, heads }
-    }
-
-    fn heads(&self) -> Vec<String> {
-        self.heads.lock().expect("not poisoned").clone()
-    }
-}
-
-async fn converse(mut stream: TcpStream, answer: &'static str, heads: Arc<Mutex<Vec<String>>>) {
-    let (mut head, mut buffer) = (String::new(), [0; 1024]);
-    while !head.contains("\r\n\r\n") {
-        match stream.read(&mut buffer).await {
-            Ok(0) | Err(_) => return,
-            Ok(count) => head.push_str(&String::from_utf8_lossy(&buffer[..count])),
-        }
-    }
-    heads.lock().expect("not poisoned").push(head);
-    if stream.write_all(answer.as_bytes()).await.is_err() {
-        return;
-    }
-    let (mut from, mut to) = stream.split();
-    // Ends with the connection.
-    let _ = tokio::io::copy(&mut from, &mut to).await;
-}
-
-const SWITCHING: &str =
-    "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n";
-
 async fn stage(upgrade: Option<Value>, echo: &Echo) -> Stage {
     let mut config = tokens();
     if let Some(upgrade) = upgrade {
         config["failure"] = json!({"upgrade": upgrade});
     }
-    let mut setup = Setup::new(config).await;
-    setup.options.upstream = echo.addr;
-    setup
-        .start_edited(|bootstrap| {
-            let manager =
-                &mut bootstrap["static_resources"]["listeners"][0]["filter_chains"][0]["filters"][0];
-            manager["typed_config"]["upgrade_configs"] = json!([{"upgrade_type": "websocket"}]);
-            manager["typed_config"]["http2_protocol_options"] = json!({"allow_connect": true});
-        })
-        .await
-}
-
-/// A WebSocket's request by `team`.
-async fn ask(stage: &Stage, host: &str, path: &str, team: &str) -> RawConnection {
-    let mut connection = RawConnection::open(stage.addr).await;
-    let head = format!(
-        "GET {path} HTTP/1.1\r\nhost: {host}\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\
-         x-genops-team: {team}\r\nsec-websocket-version: 13\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
-    );
-    connection.write(head).await;
-    connection
+    upgrading(config, echo).await
 }
 
 async fn span_of(stage: &Stage, team: &str) -> Span {

@@ -21,6 +21,7 @@
 
 mod circuit;
 mod record;
+mod retry_after;
 mod trouble;
 
 use std::sync::Arc;
@@ -34,6 +35,7 @@ use self::circuit::{Sequence, Verdict};
 use self::record::Record;
 
 pub use self::circuit::Outcome;
+pub use self::retry_after::retry_after_ms;
 pub use self::trouble::{Ending, Trouble};
 
 /// What a circuit answers.

@@ -74,6 +74,7 @@ fn policy<'a>(section: Section<'a>, prices: &PriceList, sources: &mut Vec<Source
         tools: section.section("tools").map(tools),
         ceilings: section.section("ceilings").map(|inner| ceilings(inner, prices)).unwrap_or_default(),
         hours: section.sections("hours").into_iter().filter_map(hours).collect(),
+        passes_upgrades: section.one_of("on_upgrade", &[("refuse", false), ("pass", true)]).unwrap_or(false),
     };
     section.finish();
     name.map(|_| policy)

@@ -44,6 +44,8 @@ pub struct Policy {
     pub ceilings: Ceilings,
     /// When calls are permitted; always, where there are none.
     pub hours: Vec<Hours>,
+    /// Whether a connection that is to be upgraded may pass although what it forbids is not seen there.
+    pub passes_upgrades: bool,
 }
 
 /// What is permitted: whatever `deny` does not match, and, where `allow` is not empty, only what it matches.

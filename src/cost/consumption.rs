@@ -38,6 +38,27 @@ impl Consumption {
             }
         }
     }
+
+    /// The most that this comes to as an estimate, which does not know how much of its output will be reasoning: all of
+    /// it, where that is dearer.
+    ///
+    /// # Errors
+    /// As [`Consumption::amount`].
+    pub fn most(&self, unit: Unit, tariff: &Tariff) -> Result<Amount, Unpriced> {
+        let amount = self.amount(unit, tariff)?;
+        let thinking_is_dearer = match unit {
+            Unit::WeightedTokens(weights) => weights.reasoning > weights.output,
+            Unit::Money(currency) => tariff
+                .price(currency)
+                .is_some_and(|price| price::thinking_is_dearer(&self.usage, self.service_tier, price)),
+            Unit::Tokens | Unit::Requests | Unit::ComputeSeconds => false,
+        };
+        if !thinking_is_dearer {
+            return Ok(amount);
+        }
+        let usage = Usage { reasoning_tokens: self.usage.output_tokens, ..self.usage };
+        Ok(amount.max(Self { usage, ..*self }.amount(unit, tariff)?))
+    }
 }
 
 /// Tokens of each kind by its weight. What a stated total holds beyond input and output counts as the dearer of them.

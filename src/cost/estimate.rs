@@ -77,31 +77,45 @@ fn output_tokens(
     if matches!(operation, Operation::Embeddings | Operation::Moderation | Operation::Rerank) {
         return 0;
     }
-    // What is thought beside a cap is no part of it, and stands beside it in the estimate.
-    let beside =
-        facts.reasoning.filter(|reasoning| !reasoning.is_in_cap && facts.max_output_tokens.is_some());
-    let per_choice = output_cap(facts, settings, known).saturating_add(beside.map_or(0, |it| it.tokens));
+    let cap = output_cap(facts, settings, known);
+    let per_choice = match facts.max_output_tokens {
+        Some(_) => cap.saturating_add(beside_cap(facts)),
+        // A model's longest answer is all of it; without one, what is thought stands beside what is said.
+        None if model_limit(facts, settings).is_some() => cap,
+        None => cap.max(beside_cap(facts).saturating_add(default_output(settings))),
+    };
     per_choice.saturating_mul(choices(facts)).min(MOST_OUTPUT_TOKENS)
 }
 
-/// The most output tokens that one choice is assumed to have.
+/// What one choice may think that its output cap does not cover, as far as the request says.
+pub fn beside_cap(facts: &RequestFacts) -> u64 {
+    facts.reasoning.filter(|reasoning| !reasoning.is_in_cap).map_or(0, |reasoning| reasoning.tokens)
+}
+
+/// The most output tokens that one choice is assumed to have: all that the request's cap covers, or would if it had one.
 pub fn output_cap(facts: &RequestFacts, settings: &Estimation, known: Option<u64>) -> u64 {
-    let model_limit = facts
-        .model
-        .as_deref()
-        .and_then(|model| best_match(&settings.models, model, |limit| &limit.model))
-        .map(|limit| limit.max_output_tokens);
-    let thinking = facts.reasoning.map(|reasoning| reasoning.tokens);
-    match (facts.max_output_tokens, model_limit) {
+    match (facts.max_output_tokens, model_limit(facts, settings)) {
         // A model cannot produce more than its maximum, whatever the request asks for.
         (Some(cap), Some(most)) => cap.min(most),
         (Some(cap), None) => cap,
         (None, Some(most)) => most,
-        (None, None) => unstated_output(settings, known).max(thinking.map_or(0, |thinking| {
+        (None, None) => {
             // What is thought stands beside what is said.
-            thinking.saturating_add(settings.default_output_tokens.unwrap_or(DEFAULT_OUTPUT_TOKENS))
-        })),
+            let thinking = facts.reasoning.filter(|reasoning| reasoning.is_in_cap);
+            let with_thinking = thinking.map_or(0, |it| it.tokens.saturating_add(default_output(settings)));
+            unstated_output(settings, known).max(with_thinking)
+        }
     }
+}
+
+/// The longest answer of the call's model, where the configuration knows it.
+fn model_limit(facts: &RequestFacts, settings: &Estimation) -> Option<u64> {
+    let limit = best_match(&settings.models, facts.model.as_deref()?, |limit| &limit.model)?;
+    Some(limit.max_output_tokens)
+}
+
+fn default_output(settings: &Estimation) -> u64 {
+    settings.default_output_tokens.unwrap_or(DEFAULT_OUTPUT_TOKENS)
 }
 
 /// Output assumed where neither the request nor an entry of the configuration says anything: what the operator assumes

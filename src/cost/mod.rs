@@ -9,5 +9,5 @@ mod fit;
 mod price;
 
 pub use consumption::{Consumption, Unpriced};
-pub use estimate::{choices, estimate, output_cap, tokens_of_text};
+pub use estimate::{beside_cap, choices, estimate, output_cap, tokens_of_text};
 pub use fit::largest_fitting;

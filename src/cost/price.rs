@@ -44,6 +44,12 @@ pub(super) fn money(usage: &Usage, service: ServiceTier, price: &Price) -> Resul
     Ok(Amount::new(u64::try_from(sum.div_ceil(PER_MILLION)).unwrap_or(u64::MAX)))
 }
 
+/// Whether reasoning costs more than other output.
+pub(super) fn thinking_is_dearer(usage: &Usage, service: ServiceTier, price: &Price) -> bool {
+    let rate = |charge| price.rate(charge, service, usage.input_tokens.unwrap_or(0));
+    rate(Charge::Reasoning) > rate(Charge::Output)
+}
+
 /// A total that is stated alone is input.
 const fn alone(usage: &Usage) -> Option<u64> {
     match usage.output_tokens {

@@ -40,6 +40,7 @@ use crate::semconv::event as event_name;
 use crate::telemetry::event;
 use crate::telemetry::metric::Metric;
 use crate::timestamp::Timestamp;
+use crate::usage::Usage;
 
 /// One call on its way through the stages.
 pub(super) struct Admission<'a> {
@@ -93,7 +94,7 @@ impl<'a> Admission<'a> {
     /// # Errors
     /// The unit is money, and the model has no price in it.
     pub(super) fn amount(&self, unit: Unit) -> Result<Amount, Unpriced> {
-        self.estimate.amount(unit, &self.tariff)
+        self.estimate.most(unit, &self.tariff)
     }
 
     /// Keeps what the ledger told of a budget, to report it.
@@ -167,14 +168,16 @@ pub(super) fn decide(
 ) -> (State, Effects) {
     let longest = tariff.max_output_tokens;
     let route = subject::route(config, ports);
+    let cap = OutputCap::plan(config, &call.endpoint, &facts, longest, body, call.editable);
+    let usage = Usage { output_tokens: cap.bounds().or(estimate.usage.output_tokens), ..estimate.usage };
     let mut admission = Admission {
         config,
         call: &call,
         facts: &facts,
         body,
         route: route.as_deref(),
-        cap: OutputCap::plan(config, &call.endpoint, &facts, longest, body, call.editable),
-        estimate,
+        cap,
+        estimate: Consumption { usage, ..estimate },
         tariff,
         now: ports.now(),
         ports,

@@ -141,7 +141,7 @@ fn estimated(admission: &Admission<'_>, gate: &Gate, models: &[&str]) -> Result<
         let facts = RequestFacts { model: Some((*fallback).to_owned()), ..admission.facts.clone() };
         let tariff = config.prices.tariff(provider, Some(fallback));
         let estimate = cost::estimate(&facts, operation, &config.estimation, tariff.max_output_tokens);
-        most = most.max(estimate.amount(gate.unit, &tariff)?);
+        most = most.max(estimate.most(gate.unit, &tariff)?);
     }
     Ok(most)
 }

@@ -157,7 +157,7 @@ impl Execution {
         let origin = Origin::of(status, ports);
         if let Some(watch) = &mut self.watch {
             match origin {
-                Origin::Provider => watch.answered(status, headers),
+                Origin::Provider => watch.answered(status, headers, ports),
                 Origin::NeverSent | Origin::Unknown => watch.ended_by_envoy(ports),
             }
         }

@@ -122,6 +122,7 @@ pub fn explain<'c>(config: &'c Config, described: Described<'_>, ports: &dyn Por
         estimate: &estimate,
         content_type,
         body,
+        upgrade: false,
         route: route.as_deref(),
         now: ports.now(),
     };

@@ -144,9 +144,10 @@ fn target(admission: &Admission<'_>) -> impl Display {
 impl Watch {
     /// The provider answered.
     #[inline(never)]
-    pub(super) fn answered(&mut self, status: u16, headers: Headers<'_>) {
+    pub(super) fn answered(&mut self, status: u16, headers: Headers<'_>, ports: &dyn Ports) {
         if self.ticket.is_some() {
-            let retry_after_ms = (status >= 400).then(|| retry_after_ms(headers)).flatten();
+            let asked = || breaker::retry_after_ms(headers, || ports.now());
+            let retry_after_ms = (status >= 400).then(asked).flatten();
             self.ending = Ending::Answered { status, retry_after_ms };
         }
     }
@@ -241,16 +242,4 @@ fn report_watched(
         let whose = (&execution.awu, execution.has_span, config.telemetry.otlp.is_some());
         boundary.report(effects, whose, now, ports);
     }
-}
-
-/// How long the provider asks to be left alone; a date is not understood.
-fn retry_after_ms(headers: Headers<'_>) -> Option<u64> {
-    let milliseconds = |text: &str| text.trim().parse().ok();
-    let stated = headers.unique("retry-after-ms").and_then(milliseconds);
-    stated.or_else(|| {
-        let text = headers.unique("retry-after")?.trim();
-        let whole = text.split_once('.').map_or(text, |(whole, _)| whole);
-        let round_up = u64::from(whole.len() < text.len());
-        whole.parse::<u64>().ok().map(|s| s.saturating_add(round_up).saturating_mul(1_000))
-    })
 }

@@ -1,9 +1,10 @@
 //! The output cap that a call is reserved for: written into the request where the configuration wants it, and lowered to
 //! what the budgets hold (`estimation.on_output_cap`).
 //!
-//! Invariants: the cap is never raised above the client's; what is reserved after lowering is never above what was left
-//! when it was asked; a request that cannot be edited is treated as with `keep`. Each try asks the ledger again, so a
-//! balance that others change in between refuses or lowers further, a bounded number of times.
+//! Invariants: the cap is never raised above the client's; what is reserved is all that a provider bills which keeps to
+//! the cap, what it thinks beside the cap included, and after lowering never above what was left when it was asked; a
+//! request that cannot be edited is treated as with `keep`. Each try asks the ledger again, so a balance that others
+//! change in between refuses or lowers further, a bounded number of times.
 
 use super::admission::Admission;
 use super::body_edit::Editable;
@@ -28,6 +29,8 @@ pub(super) struct OutputCap {
     /// The cap of one choice, as it is reserved.
     cap: u64,
     choices: u64,
+    /// What each choice may think beside the cap, which the cap does not bound.
+    beside: u64,
     /// The least that it may be lowered to.
     least: u64,
     tries: u8,
@@ -64,6 +67,7 @@ impl OutputCap {
             mode: if kept.is_some() { OnOutputCap::Keep } else { mode },
             cap: cost::output_cap(facts, &config.estimation, longest),
             choices: cost::choices(facts),
+            beside: cost::beside_cap(facts),
             least: least.max(caps.fit_min_output_tokens),
             tries: 0,
             lowered_by: None,
@@ -74,6 +78,16 @@ impl OutputCap {
     /// The cap that the provider is to get; `None` leaves the client's.
     pub(super) fn forwarded(&self) -> Option<u64> {
         (self.mode != OnOutputCap::Keep).then_some(self.cap)
+    }
+
+    /// All output tokens that a provider bills which keeps to `cap`.
+    const fn output(&self, cap: u64) -> u64 {
+        cap.saturating_add(self.beside).saturating_mul(self.choices)
+    }
+
+    /// All output tokens that the forwarded cap bounds, where the provider is to get one.
+    pub(super) fn bounds(&self) -> Option<u64> {
+        self.forwarded().map(|cap| self.output(cap))
     }
 
     /// The warning that a lowered cap is worth.
@@ -125,13 +139,13 @@ pub(super) fn lower(admission: &mut Admission<'_>, demands: &[Demand<'_>], short
     cap.cap = most;
     cap.tries = cap.tries.saturating_add(1);
     cap.lowered_by = by;
-    admission.estimate.usage.output_tokens = Some(most.saturating_mul(cap.choices));
+    admission.estimate.usage.output_tokens = Some(cap.output(most));
     true
 }
 
 /// What a budget is asked for if each choice is capped so.
 fn amount(admission: &Admission<'_>, demand: &Demand<'_>, cap: u64) -> Option<crate::amount::Amount> {
-    let output_tokens = Some(cap.saturating_mul(admission.cap.choices));
+    let output_tokens = Some(admission.cap.output(cap));
     let usage = Usage { output_tokens, ..admission.estimate.usage };
     demand.amount_of(admission, &Consumption { usage, ..admission.estimate })
 }

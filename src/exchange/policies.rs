@@ -27,6 +27,7 @@ pub(super) fn judge(admission: &mut Admission<'_>) -> Result<(), Ground> {
         estimate: &admission.estimate,
         content_type: admission.call.content_type.as_deref(),
         body: admission.body,
+        upgrade: admission.call.upgrade,
         route: admission.route,
         now: admission.now,
     };
@@ -87,6 +88,8 @@ pub(super) struct Inquiry<'c, 'a> {
     pub(super) estimate: &'a Consumption,
     pub(super) content_type: Option<&'a str>,
     pub(super) body: &'a [u8],
+    /// Whether another protocol is asked for: there is no body, and what passes is not seen.
+    pub(super) upgrade: bool,
     pub(super) route: Option<&'a str>,
     pub(super) now: Timestamp,
 }
@@ -117,6 +120,9 @@ impl<'c> Inquiry<'c, '_> {
         let applying = || judgements.iter().filter(|j| j.unmet.is_none()).map(|j| j.policy);
         let needs = policy::needs(applying());
         let mut evidence = Evidence::default();
+        if self.upgrade {
+            return Ok(evidence);
+        }
         if needs.tools {
             evidence.tools = self.endpoint.offered_tools(self.content_type, self.body)?;
         }
@@ -139,6 +145,7 @@ impl<'c> Inquiry<'c, '_> {
             refuses_unpriced: self.config.failure.unpriced_model == FailMode::Refuse,
             body_bytes: self.body.len() as u64,
             choices: facts.choices.max(facts.best_of).unwrap_or(1),
+            upgrade: self.upgrade,
             now: self.now,
         }
     }
@@ -148,7 +155,7 @@ impl<'c> Inquiry<'c, '_> {
         let models = self.facts.model.iter().chain(&self.facts.fallback_models);
         let costs = models.map(|model| {
             let tariff = self.config.prices.tariff(self.endpoint.provider.slug(), Some(model));
-            self.estimate.amount(Unit::Money(currency), &tariff).ok()
+            self.estimate.most(Unit::Money(currency), &tariff).ok()
         });
         costs.reduce(|most, cost| Some(most?.max(cost?))).flatten()
     }

@@ -28,7 +28,7 @@ pub(super) struct Demand<'c> {
 impl Demand<'_> {
     /// What it would be asked for if so much were consumed; `None` where that has no price.
     pub(super) fn amount_of(&self, admission: &Admission<'_>, consumption: &Consumption) -> Option<Amount> {
-        consumption.amount(self.budget.unit, &admission.tariff).ok()
+        consumption.most(self.budget.unit, &admission.tariff).ok()
     }
 }
 

@@ -6,6 +6,7 @@
 mod effects;
 mod hours;
 mod search;
+mod unseen;
 
 pub use search::{Hits, search};
 
@@ -34,6 +35,8 @@ pub struct Case<'a> {
     pub body_bytes: u64,
     /// Answers asked for, or generated to choose from.
     pub choices: u64,
+    /// Whether it asks for another protocol, and nothing will be seen of what passes.
+    pub upgrade: bool,
     /// Now.
     pub now: Timestamp,
 }
@@ -82,6 +85,9 @@ pub fn judge(policy: &Policy, case: &Case<'_>, evidence: &Evidence) -> Vec<Viola
     violations.extend(effects::provider(policy, case));
     violations.extend(effects::region(policy, case));
     violations.extend(effects::model(policy, case));
+    if case.upgrade && !policy.passes_upgrades {
+        violations.extend(unseen::violations(policy, case));
+    }
     violations.extend(effects::tool(policy, &evidence.tools));
     violations.extend(effects::ceilings(policy, case));
     violations.extend(policy.content.iter().filter_map(|rule| search::violation(policy, rule, evidence)));
