@@ -190,7 +190,9 @@ impl Bench {
         match &mut self.row {
             Some(row) if row.whole_ns.len() < self.batches => row.measure(&host)?,
             row => {
-                row.take().map(Row::report);
+                if let Some(measured) = row.take() {
+                    measured.report();
+                }
                 match self.rows.next() {
                     Some(next) => *row = Some(Row::new(&host, *next)?),
                     None => {
