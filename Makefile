@@ -17,6 +17,7 @@ WASM_MAX_BYTES ?= 1700000
 export GENOPS_WASM := $(CURDIR)/target/genops.wasm
 export GENOPS_FAULTS_WASM := $(CURDIR)/target/genops-faults.wasm
 export GENOPS_NOOP_WASM := $(CURDIR)/target/noop.wasm
+export GENOPS_LEDGER_BENCH_WASM := $(CURDIR)/target/ledger-bench.wasm
 export GENOPS_ENVOY := $(CURDIR)/.tools/venv/bin/envoy
 export GENOPS_PYTHON := $(CURDIR)/.tools/venv/bin/python
 export GENOPS_NODE := $(CURDIR)/.tools/node
@@ -32,7 +33,7 @@ TEST := $(shell if $(CARGO) nextest --version >/dev/null 2>&1; then echo nextest
 
 .PHONY: help
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-18s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 
 .PHONY: build
@@ -46,6 +47,10 @@ build-faults: ## Build the test variant with fault injection: target/genops-faul
 .PHONY: build-noop
 build-noop: ## Build the filter that does nothing, which `bench` compares with: target/noop.wasm
 	scripts/build-wasm noop
+
+.PHONY: build-ledger-bench
+build-ledger-bench: ## Build the variant that measures the ledger inside Envoy, for `bench`: target/ledger-bench.wasm
+	scripts/build-wasm ledger-bench
 
 .PHONY: tools
 tools: tools-envoy ## Install the pinned Envoy and all SDKs of the integration tests into .tools
@@ -69,6 +74,7 @@ lint: ## Check the format, and clippy's lints natively and for wasm32-wasip1
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 	scripts/wasm-cargo clippy --lib -- -D warnings
 	scripts/wasm-cargo clippy --lib --features fault-injection -- -D warnings
+	scripts/wasm-cargo clippy --lib --features ledger-bench -- -D warnings
 	scripts/wasm-cargo clippy --lib --manifest-path integration/noop-filter/Cargo.toml -- -D warnings
 
 .PHONY: test
@@ -96,8 +102,16 @@ check-wasm: build ## Check the built filter: exports, imports, size bound, no pa
 reproducible: ## Build HEAD twice, in different folders, and compare the bytes
 	scripts/check-reproducible
 
+.PHONY: planted-bugs
+planted-bugs: ## Plant each bug of tests/planted_bugs.json in a copy of the tree: a test has to find it (half an hour)
+	scripts/check-planted-bugs
+
+.PHONY: test-million
+test-million: build tools-envoy ## A million invented customers against real Envoy: memory stays flat, nobody else pays (minutes)
+	$(CARGO) test --locked --release --package genops-integration --test envoy_million -- --ignored --nocapture
+
 .PHONY: nightly
-nightly: ## What takes too long for each change: a million ledger operations against the model, ten minutes of each fuzz target
+nightly: planted-bugs test-million ## What takes too long for each change: these two, a million ledger operations against the model, ten minutes of each fuzz target
 	unset PROPTEST_RNG_SEED; PROPTEST_CASES=25000 $(CARGO) test --locked --release --test ledger model -- --nocapture
 	fuzz/run 600
 
@@ -122,7 +136,7 @@ run: tools-envoy build ## The demo's Envoy, kept running for your own calls
 	$(CARGO) run --locked --release --package genops-integration --bin demo -- --keep
 
 .PHONY: bench
-bench: tools-envoy build build-noop ## Measure what the filter costs in real Envoy
+bench: tools-envoy build build-noop build-ledger-bench ## Measure what the filter and its ledger cost in real Envoy
 	$(CARGO) run --locked --release --package genops-integration --bin bench
 
 .PHONY: clean

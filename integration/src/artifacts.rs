@@ -25,6 +25,11 @@ pub fn noop_wasm() -> PathBuf {
     required("GENOPS_NOOP_WASM", "the compiled no-op filter (integration/noop-filter)")
 }
 
+/// The build of the filter that measures its ledger, `GENOPS_LEDGER_BENCH_WASM`.
+pub fn ledger_bench_wasm() -> PathBuf {
+    required("GENOPS_LEDGER_BENCH_WASM", "the filter that measures its ledger (`make build-ledger-bench`)")
+}
+
 /// A Python interpreter that has the official SDKs, `GENOPS_PYTHON`.
 pub fn python() -> PathBuf {
     required("GENOPS_PYTHON", "a Python interpreter with the official SDKs (`make tools`)")

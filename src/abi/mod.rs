@@ -6,6 +6,8 @@
 #[cfg(feature = "fault-injection")]
 mod fault;
 mod http;
+#[cfg(feature = "ledger-bench")]
+mod ledger_bench;
 mod pairs;
 mod perform;
 mod ports;
@@ -29,5 +31,8 @@ fn follow_log_level() {
 /// Called once per VM by the module's initialiser (`raw`).
 fn start() {
     proxy_wasm::set_log_level(proxy_wasm::types::LogLevel::Info);
+    #[cfg(not(feature = "ledger-bench"))]
     proxy_wasm::set_root_context(|_| Box::new(root::Root::default()));
+    #[cfg(feature = "ledger-bench")]
+    proxy_wasm::set_root_context(|_| Box::new(ledger_bench::Root::default()));
 }

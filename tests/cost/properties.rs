@@ -183,4 +183,21 @@ proptest! {
         let (light, heavy) = (weights(weight), TokenWeights { output: weight + 1, ..weights(weight) });
         prop_assert!(amount(Unit::WeightedTokens(heavy)) >= amount(Unit::WeightedTokens(light)));
     }
+
+    /// Each token by the weight of its kind, and one rounding for all.
+    #[test]
+    fn weighted_tokens_are_added_up_and_rounded_up_once(
+        counts in counts(), weights in prop::array::uniform5(0..10_000_u32),
+    ) {
+        let [plain, cached, written, audio, said, thought] = counts;
+        let [input, output, cached_input, cache_write, reasoning] = weights;
+        let kinds = [
+            (plain + audio, input), (cached, cached_input), (written, cache_write), (said, output), (thought, reasoning),
+        ];
+        let thousandths: u64 = kinds.iter().map(|(tokens, weight)| tokens * u64::from(*weight)).sum();
+        let unit = Unit::WeightedTokens(TokenWeights { input, output, cached_input, cache_write, reasoning });
+        let consumption = Consumption { usage: counted(counts), ..Consumption::default() };
+        let amount = consumption.amount(unit, &Tariff::default()).unwrap();
+        prop_assert_eq!(amount.get(), thousandths.div_ceil(1_000));
+    }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use genops::amount::{Amount, Unit};
 use genops::awu::Attribute;
-use genops::budget::{Budget, Debt, Key, OnFull};
+use genops::budget::{Budget, Debt, Enforcement, Key, OnFull};
 use genops::ledger::{self, Cause, Claim, Held, LedgerError, Reservation, Shortage};
 use genops::testing::MemoryStore;
 use genops::timestamp::Timestamp;
@@ -140,6 +140,20 @@ fn an_account_with_a_call_in_flight_outlives_its_window() {
     assert_eq!(settled.balance.unwrap().consumed, Amount::new(20));
 }
 
+#[test]
+fn a_call_in_flight_keeps_its_account_for_more_windows_than_one() {
+    let (store, budget) = (MemoryStore::default(), per_customer(1, OnFull::Refuse, Period::Day));
+    let budget = Arc::new(Budget { ttl_ms: 5 * DAY_S * 1_000, ..(*budget).clone() });
+    let oldest = hold(&store, at(0), &budget, 50);
+    for day in 1..=2 {
+        let spent = hold(&store, at(day * DAY_S), &budget, 10);
+        ledger::post(&store, at(day * DAY_S), spent, Amount::new(10)).unwrap();
+    }
+    let settled = ledger::post(&store, at(2 * DAY_S + 1), oldest, Amount::new(20)).unwrap();
+    assert_eq!(settled.held, Held::Pending);
+    assert_eq!(settled.balance.unwrap().consumed, Amount::new(20));
+}
+
 fn carrying(ttl_s: u64) -> Arc<Budget> {
     let budget = per_customer(1, OnFull::Refuse, Period::Day);
     Arc::new(Budget { debt: Debt::Carry, ttl_ms: ttl_s * 1_000, ..(*budget).clone() })
@@ -147,6 +161,15 @@ fn carrying(ttl_s: u64) -> Arc<Budget> {
 
 fn consumed(store: &MemoryStore, now: Timestamp, budget: &Budget) -> u64 {
     ledger::inspect(store, now, budget, "acme").unwrap().consumed.get()
+}
+
+#[test]
+fn debt_that_no_later_window_has_taken_over_keeps_its_account() {
+    let (store, budget) = (MemoryStore::default(), carrying(1_000));
+    let spent = hold(&store, at(0), &budget, 60);
+    ledger::post(&store, at(1), spent, Amount::new(160)).unwrap();
+    flood(&store, at(DAY_S), &budget);
+    assert_eq!(consumed(&store, at(DAY_S + 1), &budget), 60);
 }
 
 #[test]
@@ -173,4 +196,39 @@ fn debt_that_an_expiry_makes_outlives_the_account_that_made_it() {
     assert!(ledger::void(&store, at(midnight_s + 3_001), lost).unwrap().balance.is_none(), "recycled");
     ledger::void(&store, at(midnight_s + 3_002), today).unwrap();
     assert_eq!(consumed(&store, at(midnight_s + 3_003), &budget), 70);
+}
+
+#[test]
+fn what_is_pending_beyond_64_bits_is_no_room_and_never_cut() {
+    // An enforced budget refuses long before; one that warns would have to hold it.
+    let budget = per_customer(1, OnFull::Refuse, Period::Day);
+    let budget = Arc::new(Budget { enforcement: Enforcement::Warn, ..(*budget).clone() });
+    let store = MemoryStore::default();
+    let all = hold(&store, at(0), &budget, u64::MAX);
+    let claim = Claim { budget: &budget, key: "acme", amount: Amount::new(2) };
+    let reserved = ledger::reserve_all(&store, at(0), &[claim]).unwrap();
+    assert_eq!((reserved.entries.len(), reserved.failed), (0, vec![(0, LedgerError::Full)]));
+    let after = ledger::void(&store, at(1), all).unwrap().balance.unwrap();
+    assert_eq!(after.pending, Amount::ZERO);
+}
+
+#[test]
+fn an_account_tells_a_bounded_number_of_expiry_moments_apart() {
+    let (store, budget) = (MemoryStore::default(), per_customer(1, OnFull::Refuse, Period::Total));
+    let (mut held, mut ttl_ms) = (Vec::new(), 1_000);
+    let refused = loop {
+        // A life that is a fifth longer each time is another moment each time: an eighth is what is rounded up.
+        ttl_ms = ttl_ms * 6 / 5;
+        let edited = Arc::new(Budget { ttl_ms, ..(*budget).clone() });
+        let claim = Claim { budget: &edited, key: "acme", amount: Amount::new(1) };
+        match ledger::reserve_all(&store, at(0), &[claim]) {
+            Ok(reserved) => held.extend(reserved.entries),
+            Err(refusal) => break refusal.cause,
+        }
+    };
+    assert_eq!((refused, held.len()), (Cause::Failed(LedgerError::Full), 32));
+    for entry in held {
+        assert_eq!(ledger::void(&store, at(0), entry.reservation).unwrap().held, Held::Pending);
+    }
+    assert_eq!(consumed(&store, at(0), &budget), 0);
 }

@@ -247,6 +247,33 @@ proptest! {
         }
     }
 
+    /// The same to the nanosecond, as callers really come: what flows in between two calls is never rounded away.
+    #[test]
+    fn whoever_comes_between_two_milliseconds_finds_what_has_flowed_in(
+        (amount, period_ms, burst) in (1..50_000u64, 1..1_000u64, 1..40u64),
+        calls in prop::collection::vec((0..900_000u64, 1..12u64), 1..80),
+    ) {
+        let (store, limit) = (MemoryStore::default(), rate(amount, period_ms, burst));
+        let mut admitted: Vec<(u64, u64)> = Vec::new();
+        let (mut now_ns, period_ns) = (START_MS * 1_000_000, u128::from(period_ms) * 1_000_000);
+        for (wait_ns, asked) in calls {
+            now_ns += wait_ns;
+            let mut in_stretch = u128::from(asked);
+            let mut breaks = asked > burst;
+            for (at_ns, taken) in admitted.iter().rev() {
+                in_stretch += u128::from(*taken);
+                let most = u128::from(burst) * period_ns + u128::from(now_ns - at_ns) * u128::from(amount);
+                breaks |= in_stretch * period_ns > most;
+            }
+            let takes = [Take { limit: &limit, key: "", amount: Amount::new(asked) }];
+            let result = limit::take_all(&store, Timestamp::from_nanos(now_ns), &takes);
+            prop_assert_eq!(result.is_err(), breaks, "{} at {} after {:?}", asked, now_ns, admitted);
+            if result.is_ok() {
+                admitted.push((now_ns, asked));
+            }
+        }
+    }
+
     #[test]
     fn no_figures_panic(amount: u64, period_ms: u64, burst: u64, asked: u64, actual: u64, ms: u64) {
         let (store, limit) = (MemoryStore::default(), rate(amount, period_ms, burst));

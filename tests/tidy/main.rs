@@ -17,5 +17,6 @@ mod documents;
 mod envoy;
 mod layers;
 mod map;
+mod planted_bugs;
 mod schema;
 mod tree;

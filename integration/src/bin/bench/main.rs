@@ -1,12 +1,14 @@
 //! What governing costs: Envoy's own processor time per request, with and without the filter.
 //!
-//! Variants of Envoy (bare, no-op filter, genops) live side by side, each with one worker on processor 0,
-//! before the same static upstream. Workloads run in interleaved rounds; what counts is the median of the
-//! ratios within each round, which a busy machine moves far less than it moves any single time.
+//! Variants of Envoy (bare, no-op filter, genops, genops with all that counts) live side by side, each with
+//! one worker on processor 0, before the same static upstream. Workloads run in interleaved rounds; what
+//! counts is the median of the ratios within each round, which a busy machine moves far less than it moves
+//! any single time.
 //!
-//! `bench [--rounds N] [--scale PERCENT] [--variants bare,noop,genops] [--only WORKLOAD] [--record FILE]`
-//! prints Markdown; `--record` also writes the figures as JSON. Needs `GENOPS_ENVOY`, `GENOPS_NOOP_WASM` and
-//! `GENOPS_WASM`, as far as the chosen variants do.
+//! `bench [--rounds N] [--scale PERCENT] [--variants bare,noop,genops,full] [--only WORKLOAD] [--record FILE]`
+//! prints Markdown; `--record` also writes the figures as JSON. What the ledger takes inside Envoy comes first; it alone
+//! with `--only ledger`. Needs `GENOPS_ENVOY`, `GENOPS_NOOP_WASM`, `GENOPS_WASM` and `GENOPS_LEDGER_BENCH_WASM`, as far
+//! as what is chosen does.
 #![allow(
     clippy::expect_used,
     clippy::panic,
@@ -17,6 +19,7 @@
 )]
 
 mod arguments;
+mod ledger;
 mod load;
 mod pinning;
 mod report;
@@ -36,11 +39,21 @@ fn main() {
     // Before any thread exists, so that all of them inherit it.
     let pinned = pinning::keep_off_envoys_processor();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let ledger = if "ledger".contains(&arguments.only) {
+        runtime.block_on(ledger::measure(arguments.scale))
+    } else {
+        Vec::new()
+    };
+    if !ledger.is_empty() {
+        println!("{}", ledger::markdown(&ledger));
+    }
     let blocks = runtime.block_on(measure(&arguments));
     println!("{}", report::markdown(&blocks, arguments.rounds, pinned));
     if let Some(path) = &arguments.record {
         let blocks: Vec<_> = blocks.iter().map(Block::record).collect();
-        let record = json!({"rounds": arguments.rounds, "pinned": pinned, "blocks": blocks});
+        let ledger: Vec<_> = ledger.iter().map(ledger::Row::record).collect();
+        let record =
+            json!({"rounds": arguments.rounds, "pinned": pinned, "ledger": ledger, "blocks": blocks});
         let text = serde_json::to_string_pretty(&record).expect("JSON has a text");
         std::fs::write(path, text + "\n").expect("the record can be written");
     }
@@ -48,12 +61,17 @@ fn main() {
 
 async fn measure(arguments: &Arguments) -> Vec<Block> {
     let chosen = || workloads::all().into_iter().filter(|workload| workload.name.contains(&arguments.only));
-    let plain = chosen().collect();
-    let traced = chosen().filter(|workload| workload.is_traced_too).collect();
-    vec![
-        block("no telemetry", Telemetry::Off, plain, arguments).await,
-        block("tracing on, OTLP events on", Telemetry::On, traced, arguments).await,
-    ]
+    let plain: Vec<_> = chosen().collect();
+    let traced: Vec<_> = chosen().filter(|workload| workload.is_traced_too).collect();
+    let mut blocks = Vec::new();
+    for (title, telemetry, workloads) in
+        [("no telemetry", Telemetry::Off, plain), ("tracing on, OTLP events on", Telemetry::On, traced)]
+    {
+        if !workloads.is_empty() {
+            blocks.push(block(title, telemetry, workloads, arguments).await);
+        }
+    }
+    blocks
 }
 
 async fn block(

@@ -57,7 +57,7 @@ impl Block {
     pub(crate) fn record(&self) -> Value {
         let rows: Vec<Value> = self.rows().map(|(workload, variant, cell)| {
             json!({
-                "workload": workload, "variant": variant.name(), "cpu_us": cell.cpu_us, "p50_us": cell.p50_us,
+                "workload": workload, "variant": variant.title(), "cpu_us": cell.cpu_us, "p50_us": cell.p50_us,
                 "to_bare": cell.to_bare, "to_noop": cell.to_noop, "spread_to_bare": [cell.spread.0, cell.spread.1],
             })
         }).collect();
@@ -65,14 +65,16 @@ impl Block {
             .variants
             .iter()
             .zip(&self.memory)
-            .map(|(variant, kib)| json!({"variant": variant.name(), "resident_kib": kib}))
+            .map(|(variant, kib)| json!({"variant": variant.title(), "resident_kib": kib}))
             .collect();
         json!({"title": self.title, "rows": rows, "memory": memory})
     }
 
     fn rows(&self) -> impl Iterator<Item = (&'static str, Variant, Cell)> {
         self.workloads.iter().flat_map(move |&workload| {
-            self.variants.iter().map(move |&variant| (workload, variant, self.cell(workload, variant)))
+            let took_part = move |variant: &&Variant| self.of(workload, **variant).next().is_some();
+            let variants = self.variants.iter().filter(took_part);
+            variants.map(move |&variant| (workload, variant, self.cell(workload, variant)))
         })
     }
 
@@ -84,7 +86,7 @@ impl Block {
             let _ = writeln!(
                 text,
                 "| {workload} | {} | {:.1} | {:.2} | {:.2}–{:.2} | {to_noop} | {:.0} |",
-                variant.name(),
+                variant.title(),
                 cell.cpu_us,
                 cell.to_bare,
                 cell.spread.0,
@@ -94,7 +96,7 @@ impl Block {
         }
         let memory = self.variants.iter().zip(&self.memory);
         let memory: Vec<String> =
-            memory.map(|(variant, kib)| format!("{} {} MiB", variant.name(), kib / 1024)).collect();
+            memory.map(|(variant, kib)| format!("{} {} MiB", variant.title(), kib / 1024)).collect();
         let _ = writeln!(text, "\nResident memory afterwards: {}.", memory.join(", "));
         text
     }

@@ -26,7 +26,8 @@ pub(crate) struct Sample {
 /// Runs `percent` of the workload's requests against every variant.
 pub(crate) async fn round(fleet: &Fleet, workload: &Workload, percent: usize, round: usize) -> Vec<Sample> {
     let count = (workload.count * percent / 100 / SLICES).max(workload.connections);
-    let mut turns: Vec<Turns<'_>> = fleet.members().iter().map(Turns::new).collect();
+    let taking_part = fleet.members().iter().filter(|member| workload.is_for(member.variant));
+    let mut turns: Vec<Turns<'_>> = taking_part.map(Turns::new).collect();
     let members = turns.len();
     for slice in 0..SLICES {
         for place in 0..members {
@@ -52,7 +53,7 @@ impl<'a> Turns<'a> {
         let outcome = load::run(self.member.listener, &workload.request, count, workload.connections).await;
         let variant = self.member.variant;
         // A refusal is measured against the same request let through, since bare Envoy refuses nobody.
-        let is_refusal = workload.is_refused && variant == Variant::Genops;
+        let is_refusal = workload.is_refused && variant.governs();
         let is_right = if is_refusal { (400..500).contains(&outcome.status) } else { outcome.status == 200 };
         assert!(is_right, "{} answered {} to {}", variant.name(), outcome.status, workload.name);
         self.latencies.extend(outcome.latencies);

@@ -13,8 +13,10 @@ pub(crate) enum Variant {
     Bare,
     /// A wasm filter that does nothing.
     NoOp,
-    /// The governing filter.
+    /// The governing filter, with one budget.
     Genops,
+    /// The same with three budgets, one rate limit and one concurrency limit.
+    Full,
 }
 
 /// Whether spans and events are exported.
@@ -25,19 +27,33 @@ pub(crate) enum Telemetry {
 }
 
 impl Variant {
-    pub(crate) const ALL: [Self; 3] = [Self::Bare, Self::NoOp, Self::Genops];
+    pub(crate) const ALL: [Self; 4] = [Self::Bare, Self::NoOp, Self::Genops, Self::Full];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Bare => "bare",
             Self::NoOp => "noop",
             Self::Genops => "genops",
+            Self::Full => "full",
         }
+    }
+
+    /// As the report names it.
+    pub(crate) fn title(self) -> &'static str {
+        match self {
+            Self::Full => "genops, three budgets + limits",
+            other => other.name(),
+        }
+    }
+
+    /// Whether the filter governs.
+    pub(crate) fn governs(self) -> bool {
+        matches!(self, Self::Genops | Self::Full)
     }
 
     pub(crate) fn named(name: &str) -> Self {
         let found = Self::ALL.into_iter().find(|variant| variant.name() == name);
-        found.unwrap_or_else(|| panic!("no variant {name:?}; there are bare, noop and genops"))
+        found.unwrap_or_else(|| panic!("no variant {name:?}; there are bare, noop, genops and full"))
     }
 
     fn filter(self, telemetry: Telemetry) -> Filter {
@@ -45,8 +61,19 @@ impl Variant {
             Self::Bare => Filter::None,
             Self::NoOp => Filter::NoOp(artifacts::noop_wasm()),
             Self::Genops => Filter::genops(governed(telemetry)),
+            Self::Full => Filter::genops(full(telemetry)),
         }
     }
+}
+
+/// The same attribution and price, and all that counts.
+fn full(telemetry: Telemetry) -> Value {
+    let mut config = governed(telemetry);
+    let counting: Value = serde_json::from_str(include_str!("full.json")).expect("full.json is JSON");
+    for name in ["budgets", "rate_limits", "concurrency_limits"] {
+        config[name] = counting[name].clone();
+    }
+    config
 }
 
 /// An ordinary configuration: attribution by header, a price, an enforced budget that never runs out.
