@@ -225,7 +225,7 @@ pub(super) fn report(
     ports: &dyn Ports,
 ) {
     let Some(watch) = execution.watch.take() else { return };
-    report_watched(effects, config, execution, watch, now, ports);
+    report_watched(effects, config, execution, *watch, now, ports);
 }
 
 #[inline(never)]
@@ -233,7 +233,7 @@ fn report_watched(
     effects: &mut Effects,
     config: &Config,
     execution: &Execution,
-    mut watch: Box<Watch>,
+    mut watch: Watch,
     now: Timestamp,
     ports: &dyn Ports,
 ) {
