@@ -1,6 +1,8 @@
 //! What policies cost natively: judging a call, and searching its text.
 //!
-//! `cargo bench --bench policies`. Bounds: 1 µs for ten policies that do not look at content, 1 ns per byte of text.
+//! `cargo bench --bench policies`. Bounds: 1 µs for ten policies that do not look at content, 1 ns per byte of ASCII
+//! text for each kind of rule. Text beyond ASCII is folded and searched twice where it is not its own spelling; the last
+//! rows are texts made to be slow, whose bound is that they stay in proportion.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::arithmetic_side_effects, clippy::disallowed_methods)]
 
@@ -14,6 +16,7 @@ use genops::policy::{Case, Evidence, judge, needs, search};
 use genops::provider::recognise;
 use genops::selector::Subject;
 use genops::timestamp::Timestamp;
+use genops::transcript::Transcript;
 use genops::usage::Usage;
 
 /// Ten policies with two conditions each, of which half apply, and effects of every kind but content.
@@ -30,8 +33,44 @@ const TEN: &str = r#"{"policies": [
   {"name": "p9", "match": {"team": "sales", "feature": "crm"}, "providers": {"deny": "*"}}
 ]}"#;
 
-const TEXT: &str =
-    "The quick brown fox jumps over the lazy dog near the old warehouse, and nobody says a word. ";
+/// What people write, in several scripts; each is repeated.
+const TEXTS: [(&str, &str); 8] = [
+    (
+        "prose",
+        "The quick brown fox jumps over the lazy dog near the old warehouse, and nobody says a word. Then, in 1984, \
+         Mr. Smith (aged 42) paid $3,500 for it. ",
+    ),
+    (
+        "German",
+        "Übermäßige Größe zählt nicht: Der schnelle braune Fuchs springt über den faulen Hund, und die Äpfel fallen \
+         früh vom Baum. „Schön“, sagte Jürgen – müde und hungrig. ",
+    ),
+    (
+        "Russian",
+        "Съешь же ещё этих мягких французских булок, да выпей чаю. В чащах юга жил бы цитрус? Да, но фальшивый \
+         экземпляр! «Хорошо», — сказал Иван Петрович. ",
+    ),
+    (
+        "Chinese",
+        "敏捷的棕色狐狸跳过懒狗在旧仓库附近，没有人说一句话。然后，在1984年，史密斯先生（四十二岁）为此支付了三千五百美元。",
+    ),
+    ("Japanese", "素早い茶色の狐がのろまな犬を飛び越える。「すごい」と彼は言った。プログラムを書きます。"),
+    ("emoji", "I love this ❤️ so much 😂😂😂! Let's meet 👩‍💻 at 5pm… it’s great 🎉 don’t you think? 👍🏽 "),
+    ("capitals", "СЪЕШЬ ЖЕ ЕЩЁ ЭТИХ МЯГКИХ ФРАНЦУЗСКИХ БУЛОК "),
+    ("marks", "z\u{336}\u{301}a\u{323}\u{301}l\u{336}g\u{334}o "),
+];
+
+/// Texts that begin what the last rules look for at every byte, and never end it.
+const HOSTILE: [(&str, &str, &str); 4] = [
+    (
+        "literal of as",
+        "a",
+        r#"{"name": "h", "literals": ["aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab"]}"#,
+    ),
+    ("digits", "4111 ", r#"{"name": "h", "patterns": ["\\b(?:\\d[ -]?){200}x"]}"#),
+    ("at signs", "a@", r#"{"name": "h", "patterns": ["[\\w.+-]+@[\\w-]+\\.\\w{2,}"]}"#),
+    ("many states", "abaabbbabaababbbaabbabaaabbba", r#"{"name": "h", "patterns": ["[ab]*a[ab]{12}c"]}"#),
+];
 
 fn case<'a>(attribution: &'a Attribution, estimate: &'a Usage) -> Case<'a> {
     let call = Subject {
@@ -67,11 +106,20 @@ fn best(rounds: u32, mut act: impl FnMut()) -> f64 {
 
 /// `count` literals that the text does not hold.
 fn literals(count: usize) -> String {
-    let words: Vec<String> = (0..count)
-        .map(|i| format!("\"project {}{}\"", char::from(b'a' + (i % 26) as u8), i * 7_919))
-        .collect();
+    let word = |seed: usize| -> String {
+        (0..5).map(|i| char::from(b'a' + ((seed >> (2 * i)) * 7 % 26) as u8)).collect()
+    };
+    let words: Vec<String> = (0..count).map(|i| format!("\"{}{}\"", word(i * 7_919), i)).collect();
     words.join(",")
 }
+
+const SHORT: &str = r#""password", "secret", "confidential", "internal only", "ssn", "bomb", "attack", "falcon", "eagle",
+    "weapon", "kill", "drug""#;
+
+const EIGHT: &str = r#""\\b(?:\\d[ -]?){15}\\d\\b", "\\b\\d{3}-\\d{2}-\\d{4}\\b", "[\\w.+-]+@[\\w-]+\\.\\w{2,}",
+    "AKIA[0-9A-Z]{16}", "\\b[A-Z]{2}\\d{2}[A-Z0-9]{11,30}\\b", "\\b[0-9a-f]{40}\\b",
+    "ignore\\s+(?:all\\s+)?(?:previous|prior|above)\\s+instructions",
+    "(?:password|passwd|secret|token)\\s*[:=]\\s*\\S+""#;
 
 fn rules(name: &str, content: &str) -> (String, Policies) {
     let text = format!(r#"{{"policies": [{{"name": "p", "content": [{content}]}}]}}"#);
@@ -110,26 +158,36 @@ fn main() {
     let cases = [
         rules("1 literal", r#"{"name": "one", "literals": ["project falcon"]}"#),
         rules("1,000 literals", &format!(r#"{{"name": "many", "literals": [{}]}}"#, literals(1_000))),
+        rules("12 short literals", &format!(r#"{{"name": "few", "literals": [{SHORT}]}}"#)),
         rules("1 expression", card),
+        rules("1 expression around @", r#"{"name": "mail", "patterns": ["[\\w.+-]+@[\\w-]+\\.\\w{2,}"]}"#),
+        rules("8 expressions", &format!(r#"{{"name": "eight", "patterns": [{EIGHT}]}}"#)),
         rules(
             "literal, expression",
             &format!(r#"{{"name": "one", "literals": ["project falcon"]}}, {card}"#),
         ),
     ];
-    for (label, text) in [
-        ("prose", TEXT.to_owned()),
-        ("German", TEXT.replace('e', "ä")),
-        ("Chinese", "敏捷的棕色狐狸跳过懒狗在旧仓库附近".to_owned()),
-    ] {
-        let body = body(131_072, &text);
+    for (label, text) in TEXTS {
+        let body = body(131_072, text);
         let bytes = body.len() as f64;
         let nanos = best(1, || drop(black_box(endpoint.transcribe(None, &body))));
         println!("{label:>8}: transcript {:>6.3} ns/byte", nanos / bytes);
         let transcript = endpoint.transcribe(None, &body).unwrap();
         for (name, policies) in &cases {
-            let nanos =
-                best(1, || _ = black_box(search(&policies.list, policies.gate.as_ref(), &transcript)));
-            println!("{label:>8}: {name:<20} {:>6.3} ns/byte", nanos / bytes);
+            println!("{label:>8}: {name:<22} {:>6.3} ns/byte", searched(policies, &transcript) / bytes);
         }
     }
+    for (label, text, rule) in HOSTILE {
+        let (_, policies) = rules("", rule);
+        let body = body(131_072, text);
+        let transcript = endpoint.transcribe(None, &body).unwrap();
+        println!(
+            " hostile: {label:<22} {:>6.3} ns/byte",
+            searched(&policies, &transcript) / body.len() as f64
+        );
+    }
+}
+
+fn searched(policies: &Policies, transcript: &Transcript) -> f64 {
+    best(1, || _ = black_box(search(&policies.list, policies.gate.as_ref(), transcript)))
 }

@@ -3,8 +3,17 @@
 //! Knows nothing of requests or policies. A [`TextSet`] is built once, with the configuration; [`fold`] brings text into
 //! one spelling first. Neither keeps, copies out or tells what was found.
 
+mod beginnings;
+mod expressions;
 mod fold;
+mod fuel;
+mod lazy;
+mod literals;
+mod required;
+mod scout;
 mod set;
+mod skim;
+mod spelling;
 
 pub use fold::fold;
 pub use set::{BadPattern, TextSet, Wanted};

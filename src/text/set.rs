@@ -1,29 +1,17 @@
-//! Literals and expressions, compiled into automata that look once at each byte.
+//! Literals and expressions, compiled together: whether anything of them is in a text.
 //!
-//! Expressions become automata whose states are made when a text first asks for them, in a cache of a bounded size. A
-//! text that keeps overflowing the cache could take long: the search gives up then, and what was not searched counts as
-//! found. Classes (`\w`, `.`, `[a-z]`) are of bytes.
+//! Time grows with the text alone, whatever the set and the text are; classes (`\w`, `.`, `[a-z]`) are of bytes.
 
-use std::cell::RefCell;
 use std::fmt;
 use std::rc::Rc;
 
-use aho_corasick::AhoCorasick;
-use regex_automata::hybrid::dfa::{Cache, Config, DFA};
-use regex_automata::nfa::thompson::{Compiler, Config as NfaConfig, NFA, WhichCaptures};
-use regex_automata::{Input, MatchKind};
 use regex_syntax::ParserBuilder;
 use regex_syntax::hir::Hir;
 
+use super::expressions::{Expressions, MOST_BYTES, TooLarge};
 use super::fold;
+use super::literals::Literals;
 
-/// The largest set of expressions, as their automaton's instructions, in bytes.
-const MOST_BYTES: usize = 1 << 16;
-/// What the states of one set may take at a time.
-const CACHE_BYTES: usize = 1 << 20;
-/// A search that emptied the cache so often, for so few bytes of text per state, takes too long.
-const MOST_CLEARED: usize = 32;
-const LEAST_BYTES_PER_STATE: usize = 4;
 /// How deep groups may nest.
 const MOST_NESTING: u32 = 32;
 
@@ -52,20 +40,15 @@ pub struct BadPattern {
 pub struct TextSet(Rc<Compiled>);
 
 struct Compiled {
-    literals: Option<AhoCorasick>,
+    literals: Option<Literals>,
     expressions: Option<Expressions>,
-}
-
-struct Expressions {
-    automaton: DFA,
-    cache: RefCell<Cache>,
 }
 
 /// Shows how large it is, not what it looks for.
 impl fmt::Debug for TextSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let literals = self.0.literals.as_ref().map_or(0, AhoCorasick::patterns_len);
-        let patterns = self.0.expressions.as_ref().map_or(0, |some| some.automaton.pattern_len());
+        let literals = self.0.literals.as_ref().map_or(0, Literals::count);
+        let patterns = self.0.expressions.as_ref().map_or(0, Expressions::count);
         write!(f, "TextSet({literals} spellings of literals, {patterns} patterns)")
     }
 }
@@ -85,37 +68,19 @@ impl TextSet {
         }
         Ok(Self(Rc::new(Compiled {
             literals: literals(wanted)?,
-            expressions: if expressions.is_empty() { None } else { Some(automaton(&expressions)?) },
+            expressions: if expressions.is_empty() { None } else { Some(compiled(&expressions)?) },
         })))
     }
 
     /// Whether anything of it is in `text`, as it stands.
     pub fn is_in(&self, text: &[u8]) -> bool {
-        self.0.literals.as_ref().is_some_and(|literals| literals.is_match(text))
+        self.0.literals.as_ref().is_some_and(|literals| literals.are_in(text))
             || self.0.expressions.as_ref().is_some_and(|expressions| expressions.are_in(text))
     }
 }
 
-impl Expressions {
-    fn are_in(&self, text: &[u8]) -> bool {
-        let Ok(mut cache) = self.cache.try_borrow_mut() else {
-            // Nothing searches while it searches; nothing else would be let through.
-            return true;
-        };
-        let input = Input::new(text).earliest(true);
-        self.automaton
-            .try_search_fwd(&mut cache, &input)
-            .or_else(|_| {
-                // The cache may have been worn by earlier texts: this one gets a new one, once.
-                cache.reset(&self.automaton);
-                self.automaton.try_search_fwd(&mut cache, &input)
-            })
-            .map_or(true, |found| found.is_some())
-    }
-}
-
 /// Each literal as it is written and in the one spelling that text is folded to.
-fn literals(wanted: &[Wanted<'_>]) -> Result<Option<AhoCorasick>, BadPattern> {
+fn literals(wanted: &[Wanted<'_>]) -> Result<Option<Literals>, BadPattern> {
     let mut spellings: Vec<Vec<u8>> = Vec::new();
     for literal in wanted.iter().flat_map(|wanted| wanted.literals) {
         spellings.extend(fold(literal.as_bytes()).filter(|folded| !folded.is_empty()));
@@ -126,8 +91,9 @@ fn literals(wanted: &[Wanted<'_>]) -> Result<Option<AhoCorasick>, BadPattern> {
     }
     // Several sets together are asked before each is: taking any case finds what each of them does.
     let ignore_case = wanted.iter().any(|wanted| wanted.ignore_case);
-    let built = AhoCorasick::builder().ascii_case_insensitive(ignore_case).build(&spellings);
-    built.map(Some).map_err(|error| BadPattern { index: None, message: error.to_string() })
+    Literals::new(&spellings, ignore_case)
+        .map(Some)
+        .map_err(|error| BadPattern { index: None, message: error.to_string() })
 }
 
 fn parse(pattern: &str, ignore_case: bool) -> Result<Hir, String> {
@@ -148,24 +114,11 @@ fn parse(pattern: &str, ignore_case: bool) -> Result<Hir, String> {
     Ok(parsed)
 }
 
-fn automaton(expressions: &[Hir]) -> Result<Expressions, BadPattern> {
-    let too_large = || BadPattern {
+fn compiled(expressions: &[Hir]) -> Result<Expressions, BadPattern> {
+    Expressions::new(expressions).map_err(|TooLarge| BadPattern {
         index: None,
         message: format!("their automaton would take more than {MOST_BYTES} bytes; simplify or split them"),
-    };
-    let config =
-        NfaConfig::new().utf8(false).which_captures(WhichCaptures::None).nfa_size_limit(Some(MOST_BYTES));
-    let nfa: NFA =
-        Compiler::new().configure(config).build_many_from_hir(expressions).map_err(|_| too_large())?;
-    let config = Config::new()
-        .match_kind(MatchKind::All)
-        .cache_capacity(CACHE_BYTES)
-        .skip_cache_capacity_check(true)
-        .minimum_cache_clear_count(Some(MOST_CLEARED))
-        .minimum_bytes_per_state(Some(LEAST_BYTES_PER_STATE));
-    let automaton = DFA::builder().configure(config).build_from_nfa(nfa).map_err(|_| too_large())?;
-    let cache = RefCell::new(automaton.create_cache());
-    Ok(Expressions { automaton, cache })
+    })
 }
 
 #[cfg(test)]
