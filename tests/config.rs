@@ -7,7 +7,7 @@ use genops::awu::Attribute;
 use genops::budget::{Enforcement, Key, OnExpiry};
 use genops::call::ServiceTier;
 use genops::catalogue::{Api, Provider};
-use genops::config::{FailMode, OnMissing, Rate, Source, Upgrade, parse};
+use genops::config::{FailMode, OnMissing, Rate, Source, Upgrade, parse, parse_bytes};
 use genops::price::Charge;
 use genops::rate_limit::Algorithm;
 use genops::upstream::{Authority, IncludeUsage};
@@ -47,6 +47,15 @@ const COMPLETE: &str = r#"{
   "telemetry": {"service_name": "edge", "otlp": {"cluster": "otel", "authority": "collector", "path": "/v1/logs",
                 "flush_interval_ms": 100, "timeout_ms": 200, "max_queue_bytes": 65536}}
 }"#;
+
+#[test]
+fn a_section_that_stands_twice_is_a_problem_and_not_the_last_one_that_counts() {
+    let text =
+        r#"{"budgets": [{"name": "a", "unit": "tokens", "limit": 1, "window": "day"}], "budgets": []}"#;
+    let told = parse(text).unwrap_err().to_string();
+    assert!(told.contains("the key \"budgets\" stands twice in one object at line 1"), "{told}");
+    assert_eq!(parse_bytes(text.as_bytes()).unwrap_err().to_string(), told);
+}
 
 #[test]
 fn a_complete_configuration_is_read_as_it_is_written() {

@@ -5,11 +5,11 @@
 
 use serde_json::Value;
 
-use super::json::{self, Object};
 use crate::amount::{Amount, Currency, Unit};
 use crate::attribute_value;
 use crate::awu::Attribute;
 use crate::model_pattern::ModelPattern;
+use crate::strict_json::{self, Object};
 
 /// The longest `jti`.
 const MAX_ID_BYTES: usize = 64;
@@ -52,7 +52,7 @@ pub struct Claims {
 impl Claims {
     /// Reads a payload; `Err` names the claim that is wrong.
     pub(super) fn read(payload: &[u8]) -> Result<Self, &'static str> {
-        let object = json::object(payload).ok_or("payload")?;
+        let object = strict_json::object(payload).ok_or("payload")?;
         if object.keys().any(|name| !KNOWN.contains(&name.as_str())) {
             return Err("one of them is not known");
         }

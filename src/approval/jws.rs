@@ -8,8 +8,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
 
 use super::Invalid;
-use super::json;
 use crate::gate::Key;
+use crate::strict_json;
 
 /// The longest token.
 pub const MAX_BYTES: usize = 4_096;
@@ -20,7 +20,7 @@ pub const TYPE: &str = "genops-grant+jwt";
 /// The payload that one of `keys` signed, and which did.
 pub(super) fn open<'k>(token: &str, keys: &'k [Key]) -> Result<(&'k Key, Vec<u8>), Invalid> {
     let Parts { signed, header, payload, signature } = split(token)?;
-    let header = decode(header).and_then(|bytes| json::object(&bytes)).ok_or(Invalid::Malformed)?;
+    let header = decode(header).and_then(|bytes| strict_json::object(&bytes)).ok_or(Invalid::Malformed)?;
     let parameter = |name| header.get(name).and_then(Value::as_str).ok_or(Invalid::Malformed);
     let (alg, kid, typ) = (parameter("alg")?, parameter("kid")?, parameter("typ")?);
     if header.len() != 3 || typ != TYPE {
@@ -74,6 +74,6 @@ pub fn assemble(signing_input: &str, signature: &[u8]) -> String {
 #[cfg(not(target_family = "wasm"))]
 pub fn unverified(token: &str) -> Option<(Value, Value)> {
     let parts = split(token).ok()?;
-    let read = |part| decode(part).and_then(|bytes| json::object(&bytes)).map(Value::Object);
+    let read = |part| decode(part).and_then(|bytes| strict_json::object(&bytes)).map(Value::Object);
     read(parts.header).zip(read(parts.payload))
 }

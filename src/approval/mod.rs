@@ -9,7 +9,6 @@
 //! [`Store`]: crate::ports::Store
 
 mod claims;
-mod json;
 mod jws;
 mod uses;
 

@@ -40,6 +40,7 @@ pub use rate_limits::ConcurrencyLimit;
 pub use section::Problem;
 pub use sla::{OnPredicted, Sla, sla_of};
 
+use crate::strict_json;
 use section::{Problems, Section};
 
 /// Everything that is wrong with a configuration; never empty.
@@ -60,7 +61,7 @@ impl std::error::Error for Invalid {}
 /// # Errors
 /// Every problem found, with its path. Text that is no JSON is one problem with its line and column.
 pub fn parse(text: &str) -> Result<Config, Invalid> {
-    let value = serde_json::from_str(text)
+    let value = strict_json::value(text)
         .map_err(|error| unreadable(format!("the configuration is not JSON: {error}")))?;
     validate(&value)
 }
@@ -71,7 +72,7 @@ pub fn parse(text: &str) -> Result<Config, Invalid> {
 /// As [`parse`].
 pub fn parse_bytes(bytes: &[u8]) -> Result<Config, Invalid> {
     // Text first: no serialised `Struct` is JSON, since its tags are control characters.
-    let problem = match std::str::from_utf8(bytes).map(serde_json::from_str) {
+    let problem = match std::str::from_utf8(bytes).map(strict_json::value) {
         Ok(Ok(value)) => return validate(&value),
         Ok(Err(error)) => format!("the configuration is not JSON: {error}"),
         Err(_) => "the configuration is neither JSON text nor a protobuf Struct".to_owned(),

@@ -1,4 +1,7 @@
-//! JSON in which no member stands twice: two readers of one token must not see two different grants (RFC 7515 §4).
+//! JSON in which no member stands twice.
+//!
+//! A second `budgets` would silently take the place of the first, and two readers of one token must not see two
+//! different grants (RFC 7515 §4).
 
 use std::fmt;
 
@@ -6,14 +9,22 @@ use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor}
 use serde_json::{Map, Value};
 
 /// The members of an object.
-pub(super) type Object = Map<String, Value>;
+pub type Object = Map<String, Value>;
 
 /// Reads exactly one object, without members that stand twice at any depth.
-pub(super) fn object(bytes: &[u8]) -> Option<Object> {
+pub fn object(bytes: &[u8]) -> Option<Object> {
     match serde_json::from_slice(bytes).ok()? {
         Strict(Value::Object(object)) => Some(object),
         Strict(_) => None,
     }
+}
+
+/// Reads exactly one value, without members that stand twice at any depth.
+///
+/// # Errors
+/// What is no JSON, and where; or which member stands twice.
+pub fn value(text: &str) -> Result<Value, serde_json::Error> {
+    serde_json::from_str(text).map(|Strict(value)| value)
 }
 
 struct Strict(Value);
@@ -68,9 +79,10 @@ impl<'de> Visitor<'de> for Reader {
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
         let mut object = Map::new();
         while let Some((name, Strict(value))) = members.next_entry::<String, _>()? {
-            if object.insert(name, value).is_some() {
-                return Err(A::Error::custom("a member stands twice"));
+            if object.contains_key(&name) {
+                return Err(A::Error::custom(format_args!("the key {name:?} stands twice in one object")));
             }
+            object.insert(name, value);
         }
         Ok(object.into())
     }
@@ -79,6 +91,14 @@ impl<'de> Visitor<'de> for Reader {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_member_that_stands_twice_is_named_with_its_place() {
+        let problem = value("{\"budgets\": [],\n \"budgets\": []}").unwrap_err().to_string();
+        assert_eq!(problem, "the key \"budgets\" stands twice in one object at line 2 column 15");
+        let text = r#"{"a": {"b": 1}, "b": [1, -2, 2.5, null, true, "x", 18446744073709551615]}"#;
+        assert_eq!(value(text).unwrap(), serde_json::from_str::<Value>(text).unwrap());
+    }
 
     #[test]
     fn only_one_object_without_repetition_is_read() {
