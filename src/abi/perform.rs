@@ -145,6 +145,9 @@ fn edit(map: Map, edits: &[HeaderEdit]) -> bool {
             HeaderEdit::Set(name, value) => {
                 ("set header", *name, raw::set_header(map, name, value.as_bytes()))
             }
+            HeaderEdit::Add(name, value) => {
+                ("add header", *name, raw::add_header(map, name, value.as_bytes()))
+            }
             HeaderEdit::Remove(name) => ("remove header", name.as_str(), raw::remove_header(map, name)),
         };
         all &= edited.is_ok();

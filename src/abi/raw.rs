@@ -52,6 +52,13 @@ unsafe extern "C" {
         value: *const u8,
         size: usize,
     ) -> u32;
+    fn proxy_add_header_map_value(
+        map: u32,
+        key: *const u8,
+        key_size: usize,
+        value: *const u8,
+        size: usize,
+    ) -> u32;
     fn proxy_remove_header_map_value(map: u32, key: *const u8, key_size: usize) -> u32;
     fn proxy_get_buffer_bytes(
         buffer: u32,
@@ -131,6 +138,14 @@ pub(super) fn set_header(map: Map, key: &str, value: &[u8]) -> Result<(), HostEr
     // SAFETY: the host only reads the two slices during the call.
     check(unsafe {
         proxy_replace_header_map_value(map as u32, key.as_ptr(), key.len(), value.as_ptr(), value.len())
+    })
+}
+
+/// Adds a header where none of this name stands: Envoy need not look for one.
+pub(super) fn add_header(map: Map, key: &str, value: &[u8]) -> Result<(), HostError> {
+    // SAFETY: the host only reads the two slices during the call.
+    check(unsafe {
+        proxy_add_header_map_value(map as u32, key.as_ptr(), key.len(), value.as_ptr(), value.len())
     })
 }
 

@@ -84,6 +84,8 @@ pub struct LocalReply {
 pub enum HeaderEdit {
     /// Set, replacing every earlier value.
     Set(&'static str, String),
+    /// Added, where no value stands: the edits before have removed what stood there.
+    Add(&'static str, String),
     /// Remove every value.
     Remove(String),
 }

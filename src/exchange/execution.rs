@@ -308,19 +308,19 @@ impl Execution {
     /// The decision, as the caller sees it.
     fn report(&self) -> Vec<HeaderEdit> {
         let mut edits =
-            vec![HeaderEdit::Set(names::POLICY_RESULT, self.decision.result().as_str().to_owned())];
+            vec![HeaderEdit::Add(names::POLICY_RESULT, self.decision.result().as_str().to_owned())];
         if let Some(code) = self.decision.reason_code() {
-            edits.push(HeaderEdit::Set(names::REASON_CODE, code.as_str().to_owned()));
+            edits.push(HeaderEdit::Add(names::REASON_CODE, code.as_str().to_owned()));
         }
-        edits.push(HeaderEdit::Set(names::AWU_ID, self.awu.id().as_str().to_owned()));
-        edits.extend(self.forwarded.headers.iter().map(|(name, value)| HeaderEdit::Set(name, value.clone())));
+        edits.push(HeaderEdit::Add(names::AWU_ID, self.awu.id().as_str().to_owned()));
+        edits.extend(self.forwarded.headers.iter().map(|(name, value)| HeaderEdit::Add(name, value.clone())));
         if let Some(governing) = &self.governing {
             let unit = governing.unit();
             edits.extend([
-                HeaderEdit::Set(names::RESERVED, Display(governing.amount, unit).text()),
-                HeaderEdit::Set(names::UNIT, unit.as_str().to_owned()),
-                HeaderEdit::Set(names::BUDGET_NAME, governing.budget.name.as_ref().to_owned()),
-                HeaderEdit::Set(names::BUDGET_REMAINING, Display(governing.balance.left(), unit).text()),
+                HeaderEdit::Add(names::RESERVED, Display(governing.amount, unit).text()),
+                HeaderEdit::Add(names::UNIT, unit.as_str().to_owned()),
+                HeaderEdit::Add(names::BUDGET_NAME, governing.budget.name.as_ref().to_owned()),
+                HeaderEdit::Add(names::BUDGET_REMAINING, Display(governing.balance.left(), unit).text()),
             ]);
         }
         edits

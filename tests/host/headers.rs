@@ -26,6 +26,13 @@ impl HeaderMap {
         }
     }
 
+    /// Adds a value of a name of which none is there: the filter adds nothing twice.
+    pub fn add_new(&mut self, name: &[u8], value: &[u8]) {
+        let name_text = String::from_utf8_lossy(name);
+        assert!(self.0.iter().all(|(key, _)| key != name), "{name_text} is added, and stands there already");
+        self.0.push((name.to_vec(), value.to_vec()));
+    }
+
     /// Removes every value of a name.
     pub fn remove(&mut self, name: &[u8]) {
         self.0.retain(|(key, _)| key != name);

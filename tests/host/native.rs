@@ -179,10 +179,12 @@ fn perform(world: &SharedWorld, stream: u32, effects: &Effects, root: &Root) -> 
 fn perform_edit(world: &mut World, stream: u32, map: Map, edit: &HeaderEdit) -> bool {
     let (what, name) = match edit {
         HeaderEdit::Set(name, _) => ("set header", *name),
+        HeaderEdit::Add(name, _) => ("add header", *name),
         HeaderEdit::Remove(name) => ("remove header", name.as_str()),
     };
     let edited = world.editable(stream, map).map(|map| match edit {
         HeaderEdit::Set(_, value) => map.set(name.as_bytes(), value.as_bytes()),
+        HeaderEdit::Add(_, value) => map.add_new(name.as_bytes(), value.as_bytes()),
         HeaderEdit::Remove(_) => map.remove(name.as_bytes()),
     });
     complain(world, what, name, edited);

@@ -157,7 +157,7 @@ fn hold(all: &[Effects]) {
     }
     for edit in all.iter().flat_map(|effects| effects.request_headers.iter().chain(&effects.response_headers))
     {
-        if let HeaderEdit::Set(name, value) = edit {
+        if let HeaderEdit::Set(name, value) | HeaderEdit::Add(name, value) = edit {
             assert!(value.bytes().all(|b| b >= b' ' && b != 0x7f), "{name}: {value:?} breaks the header");
         }
     }

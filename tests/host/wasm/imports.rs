@@ -54,6 +54,15 @@ fn streams(linker: &mut Linker<Host>) -> Defined<'_> {
         )?
         .func_wrap(
             ENV,
+            "proxy_add_header_map_value",
+            |call: Call<'_>, map: i32, key: i32, key_size: i32, value: i32, value_size: i32| {
+                let key = bytes(&call, key, key_size)?;
+                let value = bytes(&call, value, value_size)?;
+                edit(&call, map, |map| map.add_new(&key, &value))
+            },
+        )?
+        .func_wrap(
+            ENV,
             "proxy_remove_header_map_value",
             |call: Call<'_>, map: i32, key: i32, key_size: i32| {
                 let key = bytes(&call, key, key_size)?;
