@@ -105,11 +105,9 @@ async fn told(stage: &Stage, row: &Row, awu: &Value) {
 
 async fn prove(stage: &Stage, sdk: &mut Sdk, row: &Row) {
     let Row { code, result, before, .. } = row;
-    let (times, header) = before.as_ref().map_or((0, None), |(times, header)| (*times, Some(header)));
     let project = row.project();
-    let mut headers = vec![("x-genops-team", "search"), ("x-genops-project", &project)];
-    headers.extend(header.map(|(name, value)| (*name, value.as_str())));
-    for _ in 0..times {
+    for (name, value) in before {
+        let headers = [("x-genops-team", "search"), ("x-genops-project", &*project), (name, value)];
         stage.http1().post(PATH, &headers, &chat_streamed(16)).await;
     }
     let gone = stage.simulator.received().len();

@@ -20,8 +20,8 @@ pub(crate) struct Group {
 pub(crate) struct Row {
     pub(crate) code: &'static str,
     pub(crate) result: &'static str,
-    /// So many calls of a plain client, with this header.
-    pub(crate) before: Option<(usize, (&'static str, String))>,
+    /// Calls of a plain client, each with a header of its own.
+    pub(crate) before: Vec<(&'static str, String)>,
     pub(crate) caller: Caller,
     /// Whether there is an AWU, and so an event (§4.4).
     pub(crate) has_awu: bool,
@@ -38,7 +38,7 @@ pub(crate) enum Caller {
 impl Row {
     /// The official SDK's usual call.
     fn new(code: &'static str, result: &'static str) -> Self {
-        Self { code, result, before: None, caller: Caller::Sdk(json!({})), has_awu: true }
+        Self { code, result, before: Vec::new(), caller: Caller::Sdk(json!({})), has_awu: true }
     }
 
     /// The project of its calls.

@@ -21,26 +21,37 @@ fn slow() -> [Group; 2] {
     [("refuse", "BLOCKED"), ("warn", "WARNING")].map(|(on_predicted, result)| {
         let sla = json!([{"tier": "t", "latency_target_ms": 20, "on_predicted": on_predicted, "min_observations": 1,
             "deviations": 0, "probe_interval_ms": 3_600_000}]);
-        let before = Some((2, ("x-sim-pause-ms", "10".to_owned())));
+        let before = vec![("x-sim-pause-ms", "10".to_owned()); 2];
         Row { before, ..Row::new("SLA_LATENCY_VIOLATION", result) }.alone(json!({"sla": sla}))
     })
 }
 
-/// A key that is longer than one of the ledger may be, although none of its values is too long.
+/// A record that is full: invented customers whose accounts stand where the caller's would.
 fn ledger() -> [Group; 2] {
-    let value = json!({"sources": [], "on_missing": {"constant": "v".repeat(128)}});
-    let attributes = ["project", "environment", "customer_id", "feature", "cost_center"];
-    let mut config = json!({"attribution": {}, "budgets": [
-        {"name": "b", "per": attributes, "unit": "tokens", "limit": 1_000_000, "window": "total"},
-    ]});
-    for attribute in attributes {
-        config["attribution"][attribute] = value.clone();
-    }
-    [("refuse", "BLOCKED"), ("pass", "WARNING")].map(|(unavailable, result)| {
-        let mut config = config.clone();
-        config["failure"] = json!({"ledger_unavailable": unavailable});
-        Row::new("ACCOUNTING_INVARIANT_VIOLATION", result).alone(config)
+    /// More than a budget of capacity 1 has room for in one record.
+    const ENOUGH: usize = 12;
+    let constant = |value: &str| json!({"sources": [], "on_missing": {"constant": value}});
+    let customers = json!({"sources": [{"header": "x-customer"}], "on_missing": {"constant": "caller"}});
+    let invented = (0..).map(|number| format!("invented-{number}"));
+    let beside = invented.filter(|customer| record_of(customer) == record_of("caller"));
+    let before: Vec<_> = beside.take(ENOUGH).map(|customer| ("x-customer", customer)).collect();
+    [("enforce", "BLOCKED"), ("warn", "WARNING")].map(|(mode, result)| {
+        let config = json!({
+            "attribution": {"environment": constant("test"), "customer_id": customers},
+            "budgets": [{"name": "b", "per": ["customer_id"], "unit": "tokens", "limit": 1_000_000,
+                "window": "total", "capacity": 1, "mode": mode}],
+        });
+        Row { before: before.clone(), ..Row::new("ACCOUNTING_INVARIANT_VIOLATION", result) }.alone(config)
     })
+}
+
+/// In which of its 1,024 records a budget keeps a key: FNV-1a, folded. It is so for ever, since it says where accounts are.
+fn record_of(key: &str) -> u64 {
+    let hash = key.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    });
+    let folded = hash ^ (hash >> 32);
+    (folded ^ (folded >> 16)) & 1_023
 }
 
 fn attribution() -> [Group; 3] {

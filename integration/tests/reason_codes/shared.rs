@@ -61,7 +61,8 @@ pub(super) fn approvals() -> Group {
             };
             if let Some(brought) = brought {
                 row.caller = Caller::Sdk(json!({"headers": {HEADER: brought}}));
-                row.before = (code == "x_approval_exhausted").then_some((1, (HEADER, brought)));
+                row.before =
+                    (code == "x_approval_exhausted").then_some((HEADER, brought)).into_iter().collect();
             }
             let watched = json!({"project": project});
             gates
@@ -100,7 +101,7 @@ pub(super) fn limits() -> Group {
             json!({"name": project, "match": {"project": project}, "consecutive": 1, "open_ms": FOR_EVER_MS,
             "max_open_ms": FOR_EVER_MS, "mode": mode}),
         );
-        rows.push(Row { before: Some((1, ("x-sim-status", "500".to_owned()))), ..row });
+        rows.push(Row { before: vec![("x-sim-status", "500".to_owned())], ..row });
     }
     let config = json!({"budgets": budgets, "concurrency_limits": limits, "breakers": breakers});
     Group { config, rows }
