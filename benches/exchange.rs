@@ -9,7 +9,7 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use genops::config::{Config, parse};
-use genops::exchange::{Event, Exchange};
+use genops::exchange::{Event, Exchange, Worker};
 use genops::headers::Headers;
 use genops::testing::{MemoryStore, Still};
 use genops::timestamp::Timestamp;
@@ -70,8 +70,8 @@ fn body(size: usize) -> Vec<u8> {
     [head.as_slice(), &text, tail].concat()
 }
 
-fn exchange(config: &Rc<Config>, host: &Still<MemoryStore>, body: &[u8]) {
-    let mut exchange = Exchange::new(config.clone());
+fn exchange(config: &Rc<Config>, worker: &Rc<Worker>, host: &Still<MemoryStore>, body: &[u8]) {
+    let mut exchange = Exchange::among(config.clone(), worker.clone());
     let headers = Headers::new(REQUEST);
     black_box(exchange.step(Event::RequestHeaders { headers, end_of_stream: false }, host));
     black_box(exchange.step(Event::RequestBody { body }, host));
@@ -86,9 +86,10 @@ fn exchange(config: &Rc<Config>, host: &Still<MemoryStore>, body: &[u8]) {
 fn measure(config: &Rc<Config>, body: &[u8]) -> f64 {
     const EXCHANGES: u32 = 100;
     let host = Still { store: MemoryStore::default(), now: Timestamp::from_seconds(1_771_286_400) };
+    let worker = Rc::default();
     let round = || {
         let start = Instant::now();
-        (0..EXCHANGES).for_each(|_| exchange(config, &host, body));
+        (0..EXCHANGES).for_each(|_| exchange(config, &worker, &host, body));
         start.elapsed().as_nanos() as f64 / f64::from(EXCHANGES)
     };
     (0..500).map(|_| round()).fold(f64::INFINITY, f64::min)

@@ -160,13 +160,6 @@ impl fmt::Debug for Currency {
 /// An amount as a person reads it: `1200` tokens, `0.0125` of a currency (no trailing zeros, exact).
 pub struct Display(pub Amount, pub Unit);
 
-impl Display {
-    /// The amount as text, without the machinery of formatting where it is a whole number of its unit.
-    pub fn text(&self) -> String {
-        if self.1.scale() == 1 { self.0.get().to_string() } else { self.to_string() }
-    }
-}
-
 impl fmt::Display for Display {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let scale = self.1.scale();

@@ -17,34 +17,11 @@ use lab::bootstrap::Filter;
 use lab::simulator::{Canned, Chunks, Cut};
 use lab::{Behaviour, Client, RawConnection};
 use serde_json::{Value, json};
-use support::calls::{ACTUAL, CAP, INPUT, PATH, RESERVED, SEARCH, chat, chat_streamed};
+use support::calls::{ACTUAL, CAP, INPUT, PATH, RESERVED, SEARCH, chat};
 use support::config::{LIMIT, tokens};
+use support::edits::{edited, editing, plain};
 use support::telemetry::{RECONCILIATION, awu_id, text};
 use support::{Setup, Stage, application, trailers};
-
-/// Usage is asked for, and caps are written.
-fn editing() -> Value {
-    let mut config = tokens();
-    config["streams"] = json!({"include_usage": "inject"});
-    config["estimation"]["on_output_cap"] = json!("inject");
-    config["estimation"]["default_output_tokens"] = json!(CAP);
-    config
-}
-
-/// A stream whose client asks neither for usage nor for a cap.
-fn plain() -> Value {
-    let mut body = chat_streamed(CAP);
-    let members = body.as_object_mut().expect("an object");
-    members.remove("stream_options");
-    members.remove("max_completion_tokens");
-    body
-}
-
-/// What the provider is to get instead of `plain`, byte for byte.
-fn edited(plain: &str) -> String {
-    let rest = plain.strip_prefix('{').expect("an object");
-    format!(r#"{{"stream_options":{{"include_usage":true}},"max_tokens":{CAP},{rest}"#)
-}
 
 /// Speaks HTTP/2 with the provider.
 fn http2_upstream(bootstrap: &mut Value) {
@@ -67,7 +44,7 @@ async fn the_provider_gets_the_edited_body_with_its_length_over_every_pair_of_pr
     let body = plain().to_string();
     for http2 in [false, true] {
         let edit = if http2 { http2_upstream } else { |_: &mut Value| {} };
-        let stage = Setup::new(editing()).await.start_edited(edit).await;
+        let stage = Setup::new(editing(tokens())).await.start_edited(edit).await;
         for client in [stage.http1(), stage.http2()] {
             for _ in 0..3 {
                 let answer = client.post(PATH, &SEARCH, &plain()).await;
@@ -91,7 +68,7 @@ async fn the_provider_gets_the_edited_body_with_its_length_over_every_pair_of_pr
 
 #[tokio::test]
 async fn requests_that_follow_each_other_on_one_connection_are_never_confused() {
-    let stage = Stage::start(editing()).await;
+    let stage = Stage::start(editing(tokens())).await;
     let mut connection = RawConnection::open(stage.addr).await;
     // What follows in the body would be a request if the upstream read too little of it.
     let smuggled = "POST /v1/chat/completions HTTP/1.1\\r\\nhost: a\\r\\ncontent-length: 2\\r\\n\\r\\n{}";
@@ -141,7 +118,7 @@ async fn requests_that_follow_each_other_on_one_connection_are_never_confused() 
 
 #[tokio::test]
 async fn a_request_that_ends_with_trailers_is_edited_like_any_other() {
-    let stage = Stage::start(editing()).await;
+    let stage = Stage::start(editing(tokens())).await;
     let (status, body) = trailers::call(stage.addr, &SEARCH, &plain()).await;
     assert_eq!(status, 200, "{body:?}");
     assert_eq!(String::from_utf8_lossy(&stage.simulator.only_request().body), edited(&plain().to_string()));
@@ -150,7 +127,7 @@ async fn a_request_that_ends_with_trailers_is_edited_like_any_other() {
 #[tokio::test]
 async fn a_body_that_an_edit_makes_larger_than_envoys_buffer_is_refused_by_envoy_and_reserves_nothing() {
     const BUFFER: usize = 65_536;
-    let mut config = editing();
+    let mut config = editing(tokens());
     config["budgets"][0]["limit"] = json!(1_000_000);
     let mut setup = Setup::new(config).await;
     setup.options.buffer_limit_bytes = Some(BUFFER as u32);
@@ -178,7 +155,7 @@ async fn a_body_that_an_edit_makes_larger_than_envoys_buffer_is_refused_by_envoy
 
 #[tokio::test]
 async fn the_client_sees_its_stream_to_the_byte_without_the_usage_it_did_not_ask_for() {
-    let stage = Stage::start(editing()).await;
+    let stage = Stage::start(editing(tokens())).await;
     let bare = ungoverned().await;
     let mut asked = plain();
     asked["stream_options"] = json!({"include_usage": true});
@@ -208,7 +185,7 @@ async fn the_client_sees_its_stream_to_the_byte_without_the_usage_it_did_not_ask
 
 #[tokio::test]
 async fn a_stream_that_breaks_off_has_passed_every_whole_event_and_every_choice() {
-    let stage = Stage::start(editing()).await;
+    let stage = Stage::start(editing(tokens())).await;
     let bare = ungoverned().await;
     let mut asked = plain();
     asked["stream_options"] = json!({"include_usage": true});
@@ -258,7 +235,7 @@ async fn a_stream_that_ends_with_trailers_loses_its_usage_alone() {
         data: {\"choices\":[{\"delta\":{\"content\":\"b\"}}],\"usage\":null}";
     const AFTER: &str = "data: {\"choices\":[{\"delta\":{\"content\":\"b\"}}],\"usage\":null}";
     let provider = with_trailers(BODY).await;
-    let mut setup = Setup::new(editing()).await;
+    let mut setup = Setup::new(editing(tokens())).await;
     setup.options.upstream = provider.addr();
     let stage = setup.start_edited(http2_upstream).await;
     for (client, team) in [(stage.http1(), "over-http1"), (stage.http2(), "over-http2")] {
@@ -270,7 +247,7 @@ async fn a_stream_that_ends_with_trailers_loses_its_usage_alone() {
 
 #[tokio::test]
 async fn a_stated_length_of_the_answer_goes_when_a_piece_of_it_may() {
-    let stage = Stage::start(editing()).await;
+    let stage = Stage::start(editing(tokens())).await;
     let events = "data: {\"choices\":[{\"delta\":{\"content\":\"a\"}}]}\n\n";
     let usage = "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":3,\"completion_tokens\":4,\"total_tokens\":7}}\n\n";
     let body = format!("{events}{usage}");
@@ -289,7 +266,7 @@ async fn a_stated_length_of_the_answer_goes_when_a_piece_of_it_may() {
 
 #[tokio::test]
 async fn a_signed_body_reaches_the_provider_as_it_was_signed() {
-    let stage = Stage::start(editing()).await;
+    let stage = Stage::start(editing(tokens())).await;
     let signed = "AWS4-HMAC-SHA256 Credential=k/20260221/us-east-1/bedrock/aws4_request, SignedHeaders=host, Signature=0";
     let answer =
         stage.http1().post(PATH, &[("x-genops-team", "search"), ("authorization", signed)], &plain()).await;
@@ -304,7 +281,7 @@ async fn a_signed_body_reaches_the_provider_as_it_was_signed() {
 
 #[tokio::test]
 async fn the_official_sdk_streams_as_ever_and_its_usage_is_posted_completely() {
-    let stage = Stage::start(editing()).await;
+    let stage = Stage::start(editing(tokens())).await;
     let seen = application::line(application::openai(&stage, "streams.py")).await;
     for call in ["plain", "helper", "asking"] {
         assert_eq!(seen[call]["text"], "word ".repeat(16), "{seen}");

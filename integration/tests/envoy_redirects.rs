@@ -18,6 +18,7 @@ use lab::{Answer, Behaviour, Gate};
 use serde_json::{Value, json};
 use support::calls::{ACTUAL, CAP, PATH, RESERVED, SEARCH, chat, chat_streamed};
 use support::config::{LIMIT, tokens};
+use support::edits::{edited, editing, plain};
 use support::settlement::usual;
 use support::telemetry::{EVALUATED, RECONCILIATION, RESERVATION, awu_id, event_awu, text};
 use support::{Setup, Stage};
@@ -206,31 +207,6 @@ async fn a_call_that_envoy_hedges_is_charged_once() {
     charged_once(&stage, &answer, ACTUAL, 1).await;
 }
 
-/// Usage is asked for in the client's stead, and a cap is written.
-fn editing() -> Value {
-    let mut config = config();
-    config["streams"] = json!({"include_usage": "inject"});
-    config["estimation"]["on_output_cap"] = json!("inject");
-    config["estimation"]["default_output_tokens"] = json!(CAP);
-    config
-}
-
-/// A stream whose client asks neither for usage nor for a cap.
-fn plain() -> Value {
-    let mut body = chat_streamed(CAP);
-    let members = body.as_object_mut().expect("an object");
-    members.remove("stream_options");
-    members.remove("max_completion_tokens");
-    body
-}
-
-/// What the provider is to get instead, byte for byte.
-fn edited() -> String {
-    let plain = plain().to_string();
-    let rest = plain.strip_prefix('{').expect("an object");
-    format!(r#"{{"stream_options":{{"include_usage":true}},"max_tokens":{CAP},{rest}"#)
-}
-
 /// What the provider streams to somebody who asks for usage, and that without the chunk that states it.
 async fn streams() -> (String, String) {
     let mut setup = Setup::new(json!({})).await;
@@ -245,7 +221,7 @@ async fn streams() -> (String, String) {
 
 #[tokio::test]
 async fn an_edited_request_is_redirected_as_it_was_edited_and_its_hidden_usage_stays_hidden() {
-    let stage = redirecting_with(editing()).await;
+    let stage = redirecting_with(editing(config())).await;
     let (whole, expected) = streams().await;
     assert_ne!(whole, expected, "there is something to hide");
     let mut calls = 0;
@@ -262,8 +238,12 @@ async fn an_edited_request_is_redirected_as_it_was_edited_and_its_hidden_usage_s
             let received = stage.simulator.received();
             assert_eq!(received.len(), 2 * calls, "{status}: the provider saw it twice");
             for request in &received[2 * (calls - 1)..] {
-                assert_eq!(String::from_utf8_lossy(&request.body), edited(), "{status}, HTTP/2: {http2}");
-                let length = edited().len().to_string();
+                assert_eq!(
+                    String::from_utf8_lossy(&request.body),
+                    edited(&plain().to_string()),
+                    "{status}, HTTP/2: {http2}"
+                );
+                let length = edited(&plain().to_string()).len().to_string();
                 assert_eq!(request.header("content-length"), Some(length.as_str()), "{status}");
                 assert_eq!(request.header("transfer-encoding"), None);
             }
@@ -281,13 +261,13 @@ async fn an_edited_request_is_redirected_as_it_was_edited_and_its_hidden_usage_s
 
 #[tokio::test]
 async fn a_redirect_that_makes_it_another_request_is_still_one_awu() {
-    let stage = redirecting_with(editing()).await;
+    let stage = redirecting_with(editing(config())).await;
     // See other: Envoy asks again by GET, and leaves the body out.
     stage.simulator.next(moved(&stage, 303, "/elsewhere"));
     let answer = stage.http1().post(PATH, &SEARCH, &plain()).await;
     let received = stage.simulator.received();
     let seen: Vec<_> = received.iter().map(|request| (request.method.as_str(), request.body.len())).collect();
-    assert_eq!(seen, [("POST", edited().len()), ("GET", 0)]);
+    assert_eq!(seen, [("POST", edited(&plain().to_string()).len()), ("GET", 0)]);
     assert_eq!(received[1].header("content-length"), None);
     assert_eq!((answer.status, answer.header("x-genops-policy-result")), (404, Some("ALLOWED")));
     // The provider refused it, which costs nothing.

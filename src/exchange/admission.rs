@@ -197,7 +197,9 @@ pub(super) fn decide(
     let kept = body_edit::kept(&admission);
     match outcome {
         Ok(entries) => {
-            tell(&admission, &entries, &mut effects);
+            // The reservation that `genops.accounting.*` reports: that of the first applicable budget as configured.
+            let governing = entries.iter().min_by_key(|entry| entry.claim).map(Governing::of);
+            tell(&admission, &entries, governing.as_ref(), &mut effects);
             body_edit::tell_kept(kept, &call, &mut effects);
             let forwarded = body_edit::forward(&admission, &mut effects);
             let Admission { estimate, tariff, findings, now, held, watch, answer_headers, .. } = admission;
@@ -210,7 +212,7 @@ pub(super) fn decide(
                 endpoint: call.endpoint,
                 service_tier: estimate.service_tier,
                 sent: Sent { at: now, estimate, tariff, model: facts.model },
-                governing: governing(&entries),
+                governing,
                 reservations: entries.into_iter().map(|entry| entry.reservation).collect(),
                 held,
                 answer_headers,
@@ -237,7 +239,7 @@ pub(super) fn decide(
 }
 
 /// Tells of the decision and of what was reserved.
-fn tell(admission: &Admission<'_>, entries: &[Entry], effects: &mut Effects) {
+fn tell(admission: &Admission<'_>, entries: &[Entry], governing: Option<&Governing>, effects: &mut Effects) {
     let Admission { config, call, facts, findings, now, .. } = admission;
     let decision = findings.decision();
     effects.count(Metric::PolicyEvaluation(decision));
@@ -250,7 +252,7 @@ fn tell(admission: &Admission<'_>, entries: &[Entry], effects: &mut Effects) {
         effects.awu = Some(call.awu.clone());
         effects.attributes.extend(decided());
         effects.attributes.extend(event::target(call.endpoint.provider.name(), facts.model.as_deref()));
-        effects.attributes.extend(governing(entries).iter().flat_map(reservation::on_span));
+        effects.attributes.extend(governing.into_iter().flat_map(reservation::on_span));
     }
     if config.telemetry.otlp.is_some() {
         let mut emit = |name, attributes| {
@@ -261,9 +263,4 @@ fn tell(admission: &Admission<'_>, entries: &[Entry], effects: &mut Effects) {
             emit(event_name::BUDGET_RESERVATION, reservation::in_event(entry));
         }
     }
-}
-
-/// The reservation that `genops.accounting.*` reports: that of the first applicable budget as configured.
-fn governing(entries: &[Entry]) -> Option<Governing> {
-    entries.iter().min_by_key(|entry| entry.claim).map(Governing::of)
 }

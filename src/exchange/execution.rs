@@ -317,10 +317,10 @@ impl Execution {
         if let Some(governing) = &self.governing {
             let unit = governing.unit();
             edits.extend([
-                HeaderEdit::Add(names::RESERVED, Display(governing.amount, unit).text()),
+                HeaderEdit::Add(names::RESERVED, Display(governing.amount, unit).to_string()),
                 HeaderEdit::Add(names::UNIT, unit.as_str().to_owned()),
                 HeaderEdit::Add(names::BUDGET_NAME, governing.budget.name.as_ref().to_owned()),
-                HeaderEdit::Add(names::BUDGET_REMAINING, Display(governing.balance.left(), unit).text()),
+                HeaderEdit::Add(names::BUDGET_REMAINING, Display(governing.balance.left(), unit).to_string()),
             ]);
         }
         edits

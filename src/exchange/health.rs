@@ -216,20 +216,9 @@ impl Watch {
     }
 }
 
-/// A call has been settled: tells its circuit and its SLA.
-pub(super) fn report(
-    effects: &mut Effects,
-    config: &Config,
-    execution: &mut Execution,
-    now: Timestamp,
-    ports: &dyn Ports,
-) {
-    let Some(watch) = execution.watch.take() else { return };
-    report_watched(effects, config, execution, *watch, now, ports);
-}
-
+/// A call that was watched has been settled: tells its circuit and its SLA.
 #[inline(never)]
-fn report_watched(
+pub(super) fn report(
     effects: &mut Effects,
     config: &Config,
     execution: &Execution,

@@ -94,7 +94,9 @@ pub(super) fn settle(
         effects.attributes.extend(left.map(|left| (attribute::BUDGET_REMAINING, left)));
     }
     emit_cost(&mut effects, config, &execution, &consumed, now);
-    health::report(&mut effects, config, &mut execution, now, ports);
+    if let Some(watch) = execution.watch.take() {
+        health::report(&mut effects, config, &execution, *watch, now, ports);
+    }
     count(&mut effects, &consumed, overall);
     execution.held.settle(&consumed, now, ports, &mut effects);
     let settling = Settling { reservations: unsettled, held: execution.held };

@@ -1,4 +1,5 @@
-//! What the exchanges of one configuration on one worker share: nothing that a decision depends on.
+//! What the exchanges of one configuration on one worker share: a call between two streams, and what need not be worked
+//! out again.
 
 use std::rc::Rc;
 
@@ -9,7 +10,7 @@ use crate::price::Tariff;
 use crate::provider::{self, Endpoint, Provider};
 use crate::upstream::Upstream;
 
-/// One configuration on one worker. Dropped with its configuration, of which everything here is a consequence.
+/// One configuration on one worker. Dropped with its configuration, on which what is remembered depends.
 #[derive(Debug, Default)]
 pub struct Worker {
     /// The call that is on its way from one stream to the next.

@@ -9,6 +9,7 @@ pub(crate) mod awu;
 pub(crate) mod calls;
 pub(crate) mod capture;
 pub(crate) mod config;
+pub(crate) mod edits;
 pub(crate) mod grants;
 pub(crate) mod settlement;
 pub(crate) mod telemetry;
