@@ -76,13 +76,35 @@ pub enum Step<R> {
     Leave(R),
 }
 
-/// Why a record could not be changed.
+/// Why a record cannot answer. Never that what it holds says no.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Failure {
     /// Other writers came first each time.
     Contended,
     /// The store failed, with the host's status code.
     Unavailable(u32),
+    /// The record cannot be read. It is left as it is.
+    Corrupt,
+    /// It has no room for what is to be put in.
+    Full,
+    /// The key is longer than [`MAX_KEY_BYTES`].
+    KeyTooLong,
+}
+
+impl Failure {
+    /// Whether the key brought it about, and with it whoever chose the key; the store itself is well.
+    pub const fn is_of_the_key(self) -> bool {
+        matches!(self, Self::Full | Self::KeyTooLong)
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Conflict => Self::Contended,
+            StoreError::Unavailable(status) => Self::Unavailable(status),
+        }
+    }
 }
 
 /// Changes the record called `name`. `edit` sees one consistent version, `None` where there is no record, and may run
@@ -99,7 +121,7 @@ pub fn update<S: Store + ?Sized, R, E: From<Failure>>(
         let stored = match store.get(name) {
             Ok(stored) => stored,
             Err(StoreError::Conflict) => continue,
-            Err(StoreError::Unavailable(status)) => return Err(Failure::Unavailable(status).into()),
+            Err(error) => return Err(Failure::from(error).into()),
         };
         let (bytes, expected) = match &stored {
             None => (None, Expected::Absent),
@@ -112,7 +134,7 @@ pub fn update<S: Store + ?Sized, R, E: From<Failure>>(
         match store.compare_and_set(name, &bytes, expected) {
             Ok(()) => return Ok(result),
             Err(StoreError::Conflict) => {}
-            Err(StoreError::Unavailable(status)) => return Err(Failure::Unavailable(status).into()),
+            Err(error) => return Err(Failure::from(error).into()),
         }
     }
     Err(Failure::Contended.into())

@@ -12,9 +12,10 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
+use genops::bucket::Failure;
 use genops::config::{self, Sla};
 use genops::ports::Store;
-use genops::sla::{self, Forecast, SlaError};
+use genops::sla::{self, Forecast};
 use genops::testing::{MemoryStore, Racing};
 use genops::timestamp::Timestamp;
 use proptest::prelude::*;
@@ -111,7 +112,7 @@ fn invented_models_leave_memory_flat_and_damaged_records_are_failures() {
     let bytes = store.bytes();
     (20_000..40_000).for_each(|n| observe(n).unwrap());
     assert!(store.bytes() < bytes + bytes / 50 && bytes < 1_500_000, "{bytes} then {}", store.bytes());
-    assert_eq!(sla::observe(&store, at(0), &"k".repeat(513), 5, false), Err(SlaError::KeyTooLong));
+    assert_eq!(sla::observe(&store, at(0), &"k".repeat(513), 5, false), Err(Failure::KeyTooLong));
     let store = MemoryStore::default();
     measured(&store, &[5]);
     let name = store.keys().remove(0);
@@ -119,7 +120,7 @@ fn invented_models_leave_memory_flat_and_damaged_records_are_failures() {
     // Cut to its first byte a record is one without estimates.
     for len in (0..sound.len()).filter(|len| *len != 1) {
         store.overwrite(&name, &sound[..len]);
-        assert_eq!(sla::observe(&store, at(0), KEY, 5, false), Err(SlaError::Corrupt), "cut to {len}");
+        assert_eq!(sla::observe(&store, at(0), KEY, 5, false), Err(Failure::Corrupt), "cut to {len}");
         assert_eq!(store.record(&name).unwrap(), &sound[..len]);
     }
 }

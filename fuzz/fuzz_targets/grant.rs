@@ -2,7 +2,8 @@
 //! nothing unsigned is believed, and what is believed keeps its bounds.
 #![no_main]
 
-use genops::approval::{self, Denied, MAX_USES, UseError};
+use genops::approval::{self, Denied, MAX_USES};
+use genops::bucket::Failure;
 use genops::gate::{Algorithm, Approvals, Key, sign_hmac};
 use genops::{testing::MemoryStore, timestamp::Timestamp};
 use libfuzzer_sys::fuzz_target;
@@ -47,7 +48,7 @@ fuzz_target!(|input: (u8, &[u8])| {
             store.overwrite(&name, bytes);
             match approval::take(&store, now, &approval, 10) {
                 Ok(taken) => approval::give_back(&store, taken).unwrap(),
-                Err(Denied::Failed(UseError::Corrupt)) => assert_eq!(store.record(&name).as_deref(), Some(bytes)),
+                Err(Denied::Failed(Failure::Corrupt)) => assert_eq!(store.record(&name).as_deref(), Some(bytes)),
                 Err(_) => {}
             }
         }

@@ -1,7 +1,7 @@
 //! A stored record of any bytes: nothing panics, and a record that cannot be read is left as it is.
 #![no_main]
 
-use genops::{amount::{Amount, Unit}, budget::Budget, ledger, testing::MemoryStore, timestamp::Timestamp};
+use genops::{amount::{Amount, Unit}, bucket, budget::Budget, ledger, testing::MemoryStore, timestamp::Timestamp};
 use genops::window::{Period, Window};
 use libfuzzer_sys::fuzz_target;
 
@@ -14,7 +14,7 @@ fuzz_target!(|bytes: &[u8]| {
         Ok(reserved) => for entry in reserved.entries {
             ledger::post(&store, now, entry.reservation, Amount::new(7)).unwrap();
         },
-        Err(refusal) if refusal.cause == ledger::Cause::Failed(ledger::LedgerError::Corrupt) => {
+        Err(refusal) if refusal.cause == ledger::Cause::Failed(bucket::Failure::Corrupt) => {
             assert_eq!(store.record("genops/ledger/b/000").as_deref(), Some(bytes));
         }
         Err(_) => {}

@@ -18,7 +18,7 @@ pub use claims::{Claims, MAX_DELEGATION, MAX_USES, amount, unit_of};
 pub use jws::{MAX_BYTES, TYPE};
 #[cfg(not(target_family = "wasm"))]
 pub use jws::{assemble, signing_input, unverified};
-pub use uses::{Denied, Use, UseError, give_back, take};
+pub use uses::{Denied, Use, give_back, take};
 
 use crate::amount::{Amount, Display, Unit};
 use crate::awu::{Attribute, Attribution};

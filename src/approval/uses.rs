@@ -5,8 +5,6 @@
 //! next write, and `forgotten` is the latest `exp` of those: a clock that steps back finds them expired nevertheless. Bytes
 //! that are not exactly this are unreadable, never empty.
 
-use std::fmt;
-
 use sha2::{Digest as _, Sha256};
 
 use super::Approval;
@@ -36,45 +34,12 @@ pub enum Denied {
     /// It has expired, by a clock that has stepped back since.
     Expired,
     /// The store cannot answer.
-    Failed(UseError),
-}
-
-/// Why the store cannot answer. Never "used up".
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum UseError {
-    /// Other writers came first each time.
-    Contended,
-    /// The store failed, with the host's status code.
-    Unavailable(u32),
-    /// A record cannot be read. It is left as it is.
-    Corrupt,
-    /// No room to remember another grant.
-    Full,
-}
-
-impl fmt::Display for UseError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Contended => f.write_str("too many writers at once"),
-            Self::Unavailable(status) => write!(f, "the shared store answers with status {status}"),
-            Self::Corrupt => f.write_str("a record of used grants cannot be read"),
-            Self::Full => f.write_str("no room to remember another grant; raise approvals.capacity"),
-        }
-    }
-}
-
-impl From<Failure> for UseError {
-    fn from(failure: Failure) -> Self {
-        match failure {
-            Failure::Contended => Self::Contended,
-            Failure::Unavailable(status) => Self::Unavailable(status),
-        }
-    }
+    Failed(Failure),
 }
 
 impl From<Failure> for Denied {
     fn from(failure: Failure) -> Self {
-        Self::Failed(failure.into())
+        Self::Failed(failure)
     }
 }
 
@@ -91,7 +56,7 @@ pub fn take<S: Store + ?Sized>(
     let (grant, bucket) = identify(approval);
     let claims = approval.claims();
     bucket::update(store, &record_of(bucket), |bytes| {
-        let mut record = Record::open(bytes).ok_or(Denied::Failed(UseError::Corrupt))?;
+        let mut record = Record::open(bytes).ok_or(Denied::Failed(Failure::Corrupt))?;
         record.forget_expired(now.as_seconds());
         let full = record.entries.len() >= bucket::keys_per_record(capacity);
         match record.entries.iter_mut().find(|entry| entry.grant == grant) {
@@ -102,7 +67,7 @@ pub fn take<S: Store + ?Sized>(
                 entry.expires_s = entry.expires_s.max(claims.expires_s);
             }
             None if claims.expires_s <= record.forgotten_s => return Err(Denied::Expired),
-            None if full => return Err(Denied::Failed(UseError::Full)),
+            None if full => return Err(Denied::Failed(Failure::Full)),
             None => record.entries.push(Entry { grant, expires_s: claims.expires_s, taken: 1 }),
         }
         Ok(Step::Write(record.encode(), Use { grant, bucket }))
@@ -113,9 +78,9 @@ pub fn take<S: Store + ?Sized>(
 ///
 /// # Errors
 /// Gives the use back with the reason.
-pub fn give_back<S: Store + ?Sized>(store: &S, taken: Use) -> Result<(), (UseError, Use)> {
+pub fn give_back<S: Store + ?Sized>(store: &S, taken: Use) -> Result<(), (Failure, Use)> {
     let given = bucket::update(store, &record_of(taken.bucket), |bytes| {
-        let mut record = Record::open(bytes).ok_or(UseError::Corrupt)?;
+        let mut record = Record::open(bytes).ok_or(Failure::Corrupt)?;
         let Some(entry) = record.entries.iter_mut().find(|entry| entry.grant == taken.grant) else {
             return Ok(Step::Leave(()));
         };

@@ -66,30 +66,6 @@ impl Ticket {
     }
 }
 
-/// Why the store cannot answer. Never "the provider fails".
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BreakerError {
-    /// Other writers came first each time.
-    Contended,
-    /// The store failed, with the host's status code.
-    Unavailable(u32),
-    /// A record cannot be read. It is left as it is.
-    Corrupt,
-    /// No room for another circuit: all that are there are open.
-    Full,
-    /// The key is longer than [`MAX_KEY_BYTES`].
-    KeyTooLong,
-}
-
-impl From<Failure> for BreakerError {
-    fn from(failure: Failure) -> Self {
-        match failure {
-            Failure::Contended => Self::Contended,
-            Failure::Unavailable(status) => Self::Unavailable(status),
-        }
-    }
-}
-
 /// Asks the circuit of `key` for one call.
 ///
 /// # Errors
@@ -99,7 +75,7 @@ pub fn ask<S: Store + ?Sized>(
     now: Timestamp,
     breaker: &Arc<Breaker>,
     key: &str,
-) -> Result<Asked, BreakerError> {
+) -> Result<Asked, Failure> {
     change(store, now, breaker, key, |circuit, clock_ns, sequence| {
         match circuit.admit(breaker, clock_ns, sequence) {
             Verdict::Stop { retry_after_ms } => Asked::Stop { retry_after_ms },
@@ -119,7 +95,7 @@ pub fn report<S: Store + ?Sized>(
     now: Timestamp,
     ticket: Ticket,
     outcome: Outcome,
-) -> Result<bool, BreakerError> {
+) -> Result<bool, Failure> {
     let Ticket { breaker, key, generation, probe } = ticket;
     if outcome == Outcome::Unknown && probe.is_none() {
         return Ok(false);
@@ -136,9 +112,9 @@ fn change<S: Store + ?Sized, R>(
     breaker: &Breaker,
     key: &str,
     mut act: impl FnMut(&mut circuit::Circuit, u64, &mut Sequence<'_>) -> R,
-) -> Result<R, BreakerError> {
+) -> Result<R, Failure> {
     if key.len() > MAX_KEY_BYTES {
-        return Err(BreakerError::KeyTooLong);
+        return Err(Failure::KeyTooLong);
     }
     bucket::update(store, &Bucket::of(key).record("breaker", &breaker.name), |bytes| {
         let mut record = bytes.map_or(Ok(Record::default()), Record::decode)?;
@@ -150,7 +126,7 @@ fn change<S: Store + ?Sized, R>(
             return Ok(Step::Leave(result));
         }
         if !record.put(breaker, key, circuit) {
-            return Err(BreakerError::Full);
+            return Err(Failure::Full);
         }
         Ok(Step::Write(record.encode(), result))
     })

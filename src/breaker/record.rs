@@ -5,8 +5,8 @@
 //! slices (index `u64`, calls `u32`, failures `u32`); `1u8`, until `u64` ns; `2u8`, successes `u32`, a `u8` count of
 //! probes (id `u64`, expires `u64` ns). Bytes that are not exactly this are unreadable, never empty.
 
-use super::BreakerError;
 use super::circuit::{Circuit, Phase, Probe, SLICES, Slice};
+use crate::bucket::Failure;
 use crate::config::Breaker;
 
 const LAYOUT: u8 = 1;
@@ -36,8 +36,8 @@ struct Stored<'a> {
 }
 
 impl<'a> Record<'a> {
-    pub(crate) fn decode(bytes: &'a [u8]) -> Result<Self, BreakerError> {
-        Self::read(Reader(bytes)).ok_or(BreakerError::Corrupt)
+    pub(crate) fn decode(bytes: &'a [u8]) -> Result<Self, Failure> {
+        Self::read(Reader(bytes)).ok_or(Failure::Corrupt)
     }
 
     fn read(mut bytes: Reader<'a>) -> Option<Self> {

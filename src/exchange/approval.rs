@@ -8,8 +8,10 @@ use serde_json::{Value as Json, json};
 use super::admission::Admission;
 use super::ground::Ground;
 use super::names;
+use super::unanswered::Counted;
 use crate::amount::{Amount, Display};
 use crate::approval::{self, Approval, Denied, Invalid};
+use crate::bucket::Failure;
 use crate::budget::Enforcement;
 use crate::call::RequestFacts;
 use crate::config::{Config, FailMode};
@@ -190,7 +192,7 @@ enum Lack {
     /// It was used up.
     Exhausted,
     /// Its uses cannot be counted.
-    Failed(approval::UseError),
+    Failed(Failure),
 }
 
 impl Lack {
@@ -203,13 +205,8 @@ impl Lack {
     }
 
     fn ground(&self, admission: &Admission<'_>, need: &Need<'_>, needs: &[Need<'_>]) -> Ground {
-        if let Self::Failed(error) = self {
-            let code = ReasonCode::AccountingInvariantViolation;
-            let message = format!(
-                "GenOps: the uses of grants cannot be counted ({error}); this is not about the grant. Try again later."
-            );
-            let ground = Ground::blocked(code, RefusalKind::Unavailable, message);
-            return Ground { by: Some(need.gate.name.clone()), retry_after_s: Some(1), ..ground };
+        if let Self::Failed(failure) = self {
+            return Ground::unanswered(Counted::Uses, *failure, Some(&need.gate.name));
         }
         let (code, problem) = match self {
             Self::Invalid(invalid) => {

@@ -4,7 +4,6 @@
 
 use crate::attribution::Missing;
 use crate::decision::Decision;
-use crate::ledger::LedgerError;
 use crate::provider::RefusalKind;
 use crate::semconv::ReasonCode;
 use crate::telemetry::Attribute;
@@ -74,19 +73,5 @@ impl Ground {
         let message =
             format!("GenOps: no price is configured for model {model:?}, and a budget counts money.");
         Self::blocked(ReasonCode::ModelUnpriced, RefusalKind::Forbidden, message)
-    }
-
-    /// The ledger cannot answer.
-    pub(super) fn ledger(error: LedgerError) -> Self {
-        if error == LedgerError::KeyTooLong {
-            // The same call again will fare no better, and nothing is wrong with the ledger.
-            return Self::unreadable(&error.to_string());
-        }
-        let message = format!(
-            "GenOps: the budget ledger cannot answer ({error}); this is not about quota. Try again later."
-        );
-        let ground =
-            Self::blocked(ReasonCode::AccountingInvariantViolation, RefusalKind::Unavailable, message);
-        Self { retry_after_s: Some(1), ..ground }
     }
 }

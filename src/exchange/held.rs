@@ -9,6 +9,7 @@
 use super::effects::Effects;
 use super::expiry;
 use super::settlement::Consumed;
+use super::unanswered::Counted;
 use crate::amount::{Amount, Unit};
 use crate::approval::{self, Use};
 use crate::ledger::{self, Reservation, Unsettled};
@@ -83,8 +84,8 @@ impl Held {
     /// Gives back the use of a grant; where the store does not take it, it stays spent.
     fn withdraw(&mut self, ports: &dyn Ports, effects: &mut Effects) {
         let Some(taken) = self.approval.take() else { return };
-        if let Err((error, _)) = approval::give_back(ports, taken) {
-            log::warn!("genops: a grant's use could not be given back: {error}");
+        if let Err((failure, _)) = approval::give_back(ports, taken) {
+            log::warn!("genops: a grant's use could not be given back: {}", Counted::Uses.why(failure));
             effects.count(Metric::SettlementFailure);
         }
     }
@@ -129,8 +130,9 @@ fn correct(Taken { grant, actual }: Taken, now: Timestamp, ports: &dyn Ports) ->
     if actual == grant.amount() {
         return None;
     }
-    let (error, grant) = limit::settle(ports, now, grant, actual).err()?;
-    log::warn!("genops: rate limit {} not corrected yet: {error}", grant.limit().name);
+    let (failure, grant) = limit::settle(ports, now, grant, actual).err()?;
+    let why = Counted::Rates.why(failure);
+    log::warn!("genops: rate limit {} not corrected yet: {why}", grant.limit().name);
     Some(Taken { grant, actual })
 }
 
@@ -147,7 +149,8 @@ fn vacate(
         }
         Err(unsettled) => {
             let Unsettled { error, reservation } = *unsettled;
-            log::warn!("genops: slot of {} not given back yet: {error}", reservation.budget().name);
+            let why = Counted::Accounts.why(error);
+            log::warn!("genops: slot of {} not given back yet: {why}", reservation.budget().name);
             Some(reservation)
         }
     }

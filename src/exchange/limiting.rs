@@ -5,12 +5,12 @@ use std::sync::Arc;
 use super::admission::Admission;
 use super::ground::Ground;
 use super::rate_headers;
-use super::reservation::without_answer;
+use super::unanswered::{self, Counted};
 use crate::amount::{Amount, Unit};
+use crate::bucket::Failure;
 use crate::budget::Enforcement;
 use crate::decision::Decision;
-use crate::ledger::LedgerError;
-use crate::limit::{self, Allowance, Cause, LimitError, Refusal, Take, Taken};
+use crate::limit::{self, Allowance, Cause, Refusal, Take, Taken};
 use crate::provider::RefusalKind;
 use crate::rate_limit::RateLimit;
 use crate::semconv::ReasonCode;
@@ -85,13 +85,12 @@ fn refuse(admission: &mut Admission<'_>, refusal: Refusal, demands: &[Demand<'_>
     refusal.stranded.into_iter().for_each(|grant| admission.held.take(grant));
     let Some(demand) = demands.get(refusal.take) else {
         // A take that was never made; the limits' contract excludes it.
-        return Err(Ground::ledger(LedgerError::Corrupt));
+        return Err(Ground::unanswered(Counted::Accounts, Failure::Corrupt, None));
     };
     match refusal.cause {
         Cause::Limited { allowance, retry_after_ms } => Err(over(demand, &allowance, retry_after_ms)),
         Cause::Failed(error) => {
-            let mode = without_answer(admission.config, error.is_of_the_key());
-            admission.findings.meet(mode, unanswered(demand, error))
+            admission.findings.meet(unanswered::mode(admission.config, error), unanswered(demand, error))
         }
     }
 }
@@ -138,13 +137,6 @@ fn seconds(ms: u64) -> u64 {
 }
 
 /// The store cannot say how the limit stands.
-fn unanswered(demand: &Demand<'_>, error: LimitError) -> Ground {
-    let name = &demand.limit.name;
-    if error == LimitError::KeyTooLong {
-        return Ground { by: Some(name.clone()), ..Ground::unreadable(&error.to_string()) };
-    }
-    let message = format!(
-        "GenOps: rate limit {name:?} cannot be asked ({error}); this is not about quota. Try again later."
-    );
-    Ground { by: Some(name.clone()), message, ..Ground::ledger(LedgerError::Contended) }
+fn unanswered(demand: &Demand<'_>, failure: Failure) -> Ground {
+    Ground::unanswered(Counted::Rates, failure, Some(&demand.limit.name))
 }

@@ -34,6 +34,7 @@ mod reservation;
 mod settlement;
 mod slots;
 mod subject;
+mod unanswered;
 mod upgrade;
 mod worker;
 

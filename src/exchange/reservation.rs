@@ -8,11 +8,12 @@ use super::execution::{Governing, remaining};
 use super::ground::Ground;
 use super::names;
 use super::output_cap;
+use super::unanswered::{self, Counted, enforcement};
 use crate::amount::{Amount, Display, Unit};
+use crate::bucket::Failure;
 use crate::budget::{Budget, Enforcement};
-use crate::config::{Config, FailMode};
 use crate::cost::{self, Consumption};
-use crate::ledger::{self, Balance, Cause, Claim, Entry, LedgerError, Reserved, Shortage};
+use crate::ledger::{self, Balance, Cause, Claim, Entry, Reserved, Shortage};
 use crate::provider::RefusalKind;
 use crate::semconv::{ReasonCode, attribute};
 use crate::telemetry::{Attribute, Value};
@@ -79,7 +80,7 @@ fn refused(short: &Short, demands: &[Demand<'_>], now: Timestamp) -> Ground {
     match demands.get(short.claim) {
         Some(demand) => self::short(short.shortage, &short.balance, demand, now),
         // A claim that was never made; the ledger's contract excludes it.
-        None => Ground::ledger(LedgerError::Corrupt),
+        None => unanswered(Failure::Corrupt),
     }
 }
 
@@ -90,7 +91,7 @@ fn ask(admission: &mut Admission<'_>, demands: &[Demand<'_>]) -> Result<Result<R
     let refusal = match ledger::reserve_all(ports, now, &claims) {
         Ok(reserved) => {
             if let Some(error) = warning_failure(&reserved, demands) {
-                admission.findings.meet(Enforcement::Warn, Ground::ledger(error))?;
+                admission.findings.meet(Enforcement::Warn, unanswered(error))?;
             }
             return Ok(Ok(reserved));
         }
@@ -110,29 +111,19 @@ fn ask(admission: &mut Admission<'_>, demands: &[Demand<'_>]) -> Result<Result<R
     match refusal.cause {
         Cause::Short(shortage, balance) => Ok(Err(Short { claim: refusal.claim, balance, shortage })),
         Cause::Failed(error) => {
-            let mode = without_answer(admission.config, error.is_of_the_key());
-            admission.findings.meet(mode, Ground::ledger(error))?;
+            admission.findings.meet(unanswered::mode(admission.config, error), unanswered(error))?;
             Ok(Ok(Reserved::default()))
         }
     }
 }
 
-/// What a fail mode does with its ground: passing is worth a warning.
-const fn enforcement(mode: FailMode) -> Enforcement {
-    match mode {
-        FailMode::Refuse => Enforcement::Enforce,
-        FailMode::Pass => Enforcement::Warn,
-    }
-}
-
-/// What a counter that cannot answer means for a call. Only what the store does may let calls pass: names without room, or
-/// too long for a key, are chosen by callers, and would be a way around every budget.
-pub(super) const fn without_answer(config: &Config, is_of_the_key: bool) -> Enforcement {
-    if is_of_the_key { Enforcement::Enforce } else { enforcement(config.failure.ledger_unavailable) }
+/// The ledger cannot say how a budget stands.
+fn unanswered(failure: Failure) -> Ground {
+    Ground::unanswered(Counted::Accounts, failure, None)
 }
 
 /// Why a budget that warns could not be asked; that is worth its warning. A shadow has none to give.
-fn warning_failure(reserved: &Reserved, demands: &[Demand<'_>]) -> Option<LedgerError> {
+fn warning_failure(reserved: &Reserved, demands: &[Demand<'_>]) -> Option<Failure> {
     let warns = |claim: usize| demands.get(claim).is_some_and(|d| d.budget.enforcement == Enforcement::Warn);
     reserved.failed.iter().find(|(claim, _)| warns(*claim)).map(|(_, error)| *error)
 }
@@ -270,21 +261,4 @@ pub(super) fn in_event(entry: &Entry) -> Vec<Attribute> {
     let mut attributes = vec![(attribute::ACCOUNTING_RESERVED, Value::Double(reserved))];
     attributes.extend(account(&entry.balance, reservation.budget()));
     attributes
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_caller_that_fills_the_accounts_does_not_pass_where_a_failing_store_would_let_it() {
-        let config = crate::config::parse(r#"{"failure": {"ledger_unavailable": "pass"}}"#).unwrap();
-        let mode = |error: LedgerError| without_answer(&config, error.is_of_the_key());
-        for error in [LedgerError::Full, LedgerError::KeyTooLong] {
-            assert_eq!(mode(error), Enforcement::Enforce, "{error}");
-        }
-        for error in [LedgerError::Contended, LedgerError::Unavailable(10), LedgerError::Corrupt] {
-            assert_eq!(mode(error), Enforcement::Warn, "{error}");
-        }
-    }
 }

@@ -7,6 +7,7 @@ use super::execution::{Execution, Governing, remaining};
 use super::expiry;
 use super::health;
 use super::held::Held;
+use super::unanswered::Counted;
 use crate::amount::{Amount, Unit};
 use crate::config::Config;
 use crate::cost::{self, Consumption};
@@ -150,7 +151,8 @@ fn resolve(
         }
         Err(failed) => {
             let ledger::Unsettled { error, reservation } = *failed;
-            log::warn!("genops: budget {} not settled yet: {error}", budget.name);
+            let why = Counted::Accounts.why(error);
+            log::warn!("genops: budget {} not settled yet: {why}", budget.name);
             unsettled.push(Unsettled { reservation, actual });
             None
         }

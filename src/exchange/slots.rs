@@ -3,11 +3,12 @@
 use super::admission::Admission;
 use super::ground::Ground;
 use super::limiting::limited;
-use super::reservation::without_answer;
+use super::unanswered::{self, Counted};
 use crate::amount::Amount;
+use crate::bucket::Failure;
 use crate::budget::Enforcement;
 use crate::config::ConcurrencyLimit;
-use crate::ledger::{self, Balance, Cause, Claim, LedgerError, Refusal, Reserved};
+use crate::ledger::{self, Balance, Cause, Claim, Refusal, Reserved};
 
 /// A slot that is asked for.
 struct Demand<'c> {
@@ -67,13 +68,12 @@ fn refuse(admission: &mut Admission<'_>, refusal: Refusal, demands: &[Demand<'_>
     refusal.stranded.into_iter().for_each(|slot| admission.held.occupy(slot));
     let Some(demand) = demands.get(refusal.claim) else {
         // A claim that was never made; the ledger's contract excludes it.
-        return Err(Ground::ledger(LedgerError::Corrupt));
+        return Err(Ground::unanswered(Counted::Accounts, Failure::Corrupt, None));
     };
     match refusal.cause {
         Cause::Short(_, balance) => Err(occupied(demand, &balance)),
         Cause::Failed(error) => {
-            let mode = without_answer(admission.config, error.is_of_the_key());
-            admission.findings.meet(mode, unanswered(demand, error))
+            admission.findings.meet(unanswered::mode(admission.config, error), unanswered(demand, error))
         }
     }
 }
@@ -93,6 +93,6 @@ fn occupied(demand: &Demand<'_>, balance: &Balance) -> Ground {
 }
 
 /// The ledger cannot say how many calls are in flight.
-fn unanswered(demand: &Demand<'_>, error: LedgerError) -> Ground {
-    Ground { by: Some(demand.limit.slots.name.clone()), ..Ground::ledger(error) }
+fn unanswered(demand: &Demand<'_>, failure: Failure) -> Ground {
+    Ground::unanswered(Counted::Accounts, failure, Some(&demand.limit.slots.name))
 }

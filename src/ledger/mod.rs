@@ -39,6 +39,7 @@ mod transaction;
 use std::sync::Arc;
 
 use crate::amount::Amount;
+use crate::bucket::Failure;
 use crate::budget::{Budget, Enforcement, OnFull};
 use crate::ports::Store;
 use crate::timestamp::Timestamp;
@@ -49,8 +50,8 @@ use self::place::Place;
 use self::transaction::{Step, transact};
 
 pub use self::outcome::{
-    Balance, Cause, Claim, Crossed, Entry, Expired, Held, LedgerError, Notices, Refusal, Reservation,
-    Reserved, Settlement, Shortage, Unsettled,
+    Balance, Cause, Claim, Crossed, Entry, Expired, Held, Notices, Refusal, Reservation, Reserved,
+    Settlement, Shortage, Unsettled,
 };
 pub use crate::bucket::{MAX_ATTEMPTS, MAX_KEY_BYTES};
 
@@ -124,7 +125,7 @@ pub fn inspect<S: Store + ?Sized>(
     now: Timestamp,
     budget: &Budget,
     key: &str,
-) -> Result<Balance, LedgerError> {
+) -> Result<Balance, Failure> {
     let place = Place::of(budget, key)?;
     transact(store, &place.record(budget), |record| {
         let mut book = Book::open(budget, &place, record, now);
@@ -140,15 +141,15 @@ enum Tried {
     Short { shortage: Shortage, balance: Balance, notices: Notices },
 }
 
-fn reserve<S: Store + ?Sized>(store: &S, now: Timestamp, claim: &Claim<'_>) -> Result<Tried, LedgerError> {
+fn reserve<S: Store + ?Sized>(store: &S, now: Timestamp, claim: &Claim<'_>) -> Result<Tried, Failure> {
     let home = Place::of(claim.budget, claim.key)?;
     if let Some(tried) = reserve_at(store, now, claim, home)? {
         return Ok(tried);
     }
     match claim.budget.on_full {
-        OnFull::Refuse => Err(LedgerError::Full),
+        OnFull::Refuse => Err(Failure::Full),
         OnFull::SharedAccount => {
-            reserve_at(store, now, claim, Place::shared(claim.budget))?.ok_or(LedgerError::Full)
+            reserve_at(store, now, claim, Place::shared(claim.budget))?.ok_or(Failure::Full)
         }
     }
 }
@@ -159,7 +160,7 @@ fn reserve_at<S: Store + ?Sized>(
     now: Timestamp,
     claim: &Claim<'_>,
     place: Place,
-) -> Result<Option<Tried>, LedgerError> {
+) -> Result<Option<Tried>, Failure> {
     let budget = claim.budget;
     let made = transact(store, &place.record(budget), |record| {
         reserve_in(Book::open(budget, &place, record, now), budget, claim.amount)
@@ -185,7 +186,7 @@ fn reserve_in(
     mut book: Book<'_, '_>,
     budget: &Budget,
     amount: Amount,
-) -> Result<Step<Option<Attempt>>, LedgerError> {
+) -> Result<Step<Option<Attempt>>, Failure> {
     let mut notices = Notices::default();
     let position = match book.current() {
         Some(position) => position,
@@ -205,7 +206,7 @@ fn reserve_in(
             Ok((hold, shortage))
         }
         Err(NotReserved::Short(shortage)) => Err(shortage),
-        Err(NotReserved::NoRoom) => return Err(LedgerError::Full),
+        Err(NotReserved::NoRoom) => return Err(Failure::Full),
     };
     let crossed = account.announce(limit, &budget.alert_at);
     let balance = book.balance(position)?;
@@ -233,13 +234,13 @@ fn resolve_in(
     mut book: Book<'_, '_>,
     reservation: &Reservation,
     actual: Option<Amount>,
-) -> Result<Step<Settlement>, LedgerError> {
+) -> Result<Step<Settlement>, Failure> {
     let Reservation { budget, hold, window_index, .. } = reservation;
     let mut notices = Notices::default();
     let position = match (book.in_window(*window_index), actual) {
         (Some(position), _) => position,
         (None, Some(_)) if book.window_index() == *window_index => {
-            book.add(&mut notices)?.ok_or(LedgerError::Full)?
+            book.add(&mut notices)?.ok_or(Failure::Full)?
         }
         (None, _) => {
             let held = if hold.expiry.is_due(book.clock_ms()) { Held::Expired } else { Held::Missing };

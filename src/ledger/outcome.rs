@@ -1,9 +1,9 @@
 //! What the ledger answers: balances, reservations, refusals and settlements, as plain values.
 
-use std::fmt;
 use std::sync::Arc;
 
 use crate::amount::Amount;
+use crate::bucket::Failure;
 use crate::budget::Budget;
 use crate::timestamp::Timestamp;
 
@@ -158,7 +158,7 @@ pub struct Reserved {
     /// The reservations made.
     pub entries: Vec<Entry>,
     /// Claims on budgets that do not enforce, for which the ledger could not answer.
-    pub failed: Vec<(usize, LedgerError)>,
+    pub failed: Vec<(usize, Failure)>,
 }
 
 /// No claim was admitted: one was refused, and those before it were voided.
@@ -180,7 +180,7 @@ pub enum Cause {
     /// The budget has not enough.
     Short(Shortage, Balance),
     /// The ledger cannot answer.
-    Failed(LedgerError),
+    Failed(Failure),
 }
 
 /// How a reservation was found when it was settled.
@@ -209,41 +209,7 @@ pub struct Settlement {
 #[derive(Debug, PartialEq, Eq)]
 pub struct Unsettled {
     /// Why.
-    pub error: LedgerError,
+    pub error: Failure,
     /// What is still to be settled, unless the store did it and then failed to say so.
     pub reservation: Reservation,
-}
-
-/// Why the ledger cannot answer. Never "no quota left".
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LedgerError {
-    /// Other writers came first each time.
-    Contended,
-    /// The store failed, with the host's status code.
-    Unavailable(u32),
-    /// A record cannot be read. It is left as it is.
-    Corrupt,
-    /// No room: for another account, or for another expiry moment in this one.
-    Full,
-    /// The key is longer than [`super::MAX_KEY_BYTES`].
-    KeyTooLong,
-}
-
-impl LedgerError {
-    /// Whether the key brought it about, and with it whoever chose the key; the store itself is well.
-    pub const fn is_of_the_key(self) -> bool {
-        matches!(self, Self::Full | Self::KeyTooLong)
-    }
-}
-
-impl fmt::Display for LedgerError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Contended => f.write_str("other workers came first each time"),
-            Self::Unavailable(status) => write!(f, "the shared store failed with host status {status}"),
-            Self::Corrupt => f.write_str("a stored record cannot be read"),
-            Self::Full => f.write_str("there is no room for another account or reservation"),
-            Self::KeyTooLong => f.write_str("the attribution is too long for an account"),
-        }
-    }
 }

@@ -3,10 +3,8 @@
 //! The record is the bucket of the key. The hash only spreads: inside a record an account is found by its identity, byte
 //! for byte, so no two keys ever share one.
 
-use crate::bucket::{Bucket, MAX_KEY_BYTES};
+use crate::bucket::{Bucket, Failure, MAX_KEY_BYTES};
 use crate::budget::Budget;
-
-use super::outcome::LedgerError;
 
 /// One account's home, for all windows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,9 +15,9 @@ pub(crate) struct Place {
 
 impl Place {
     /// Where the account of `key` belongs.
-    pub(crate) fn of(budget: &Budget, key: &str) -> Result<Self, LedgerError> {
+    pub(crate) fn of(budget: &Budget, key: &str) -> Result<Self, Failure> {
         if key.len() > MAX_KEY_BYTES {
-            return Err(LedgerError::KeyTooLong);
+            return Err(Failure::KeyTooLong);
         }
         let bucket = if budget.per.is_empty() { Bucket::Numbered(0) } else { Bucket::of(key) };
         Ok(Self { bucket, identity: identity(budget, key) })

@@ -11,11 +11,10 @@
 use std::borrow::Cow;
 
 use crate::amount::Amount;
-use crate::bucket::MAX_KEYS;
+use crate::bucket::{Failure, MAX_KEYS};
 use crate::budget::OnExpiry;
 
 use super::account::{Account, Expiry, MAX_PENDING, Pending};
-use super::outcome::LedgerError;
 
 const LAYOUT: u8 = 1;
 const PENDING_BYTES: usize = 21;
@@ -25,7 +24,7 @@ const FIXED_BYTES: usize = 33;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Corrupt;
 
-impl From<Corrupt> for LedgerError {
+impl From<Corrupt> for Failure {
     fn from(_: Corrupt) -> Self {
         Self::Corrupt
     }

@@ -3,7 +3,6 @@
 use crate::bucket::{self, Failure};
 use crate::ports::Store;
 
-use super::outcome::LedgerError;
 use super::record::Record;
 
 /// What an edit came to.
@@ -14,21 +13,12 @@ pub(crate) enum Step<R> {
     Leave(R),
 }
 
-impl From<Failure> for LedgerError {
-    fn from(failure: Failure) -> Self {
-        match failure {
-            Failure::Contended => Self::Contended,
-            Failure::Unavailable(status) => Self::Unavailable(status),
-        }
-    }
-}
-
 /// Edits the record called `name`. `edit` sees one consistent record and may run several times.
 pub(crate) fn transact<S: Store + ?Sized, R>(
     store: &S,
     name: &str,
-    mut edit: impl FnMut(&mut Record<'_>) -> Result<Step<R>, LedgerError>,
-) -> Result<R, LedgerError> {
+    mut edit: impl FnMut(&mut Record<'_>) -> Result<Step<R>, Failure>,
+) -> Result<R, Failure> {
     bucket::update(store, name, |bytes| {
         let mut record = bytes.map_or(Ok(Record::default()), Record::decode)?;
         Ok(match edit(&mut record)? {

@@ -22,7 +22,6 @@
 mod cell;
 mod record;
 
-use std::fmt;
 use std::sync::Arc;
 
 use crate::amount::Amount;
@@ -92,7 +91,7 @@ pub struct Taken {
     /// What was taken.
     pub entries: Vec<Entry>,
     /// Takes of limits that do not enforce, for which the store could not answer.
-    pub failed: Vec<(usize, LimitError)>,
+    pub failed: Vec<(usize, Failure)>,
 }
 
 /// No take was admitted: one was refused, and those before it were given back.
@@ -117,50 +116,7 @@ pub enum Cause {
         retry_after_ms: Option<u64>,
     },
     /// The store cannot answer.
-    Failed(LimitError),
-}
-
-/// Why the store cannot answer. Never "over the limit".
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LimitError {
-    /// Other writers came first each time.
-    Contended,
-    /// The store failed, with the host's status code.
-    Unavailable(u32),
-    /// A record cannot be read. It is left as it is.
-    Corrupt,
-    /// No room for another key.
-    Full,
-    /// The key is longer than [`MAX_KEY_BYTES`].
-    KeyTooLong,
-}
-
-impl LimitError {
-    /// Whether the key brought it about, and with it whoever chose the key; the store itself is well.
-    pub const fn is_of_the_key(self) -> bool {
-        matches!(self, Self::Full | Self::KeyTooLong)
-    }
-}
-
-impl fmt::Display for LimitError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Contended => f.write_str("other workers came first each time"),
-            Self::Unavailable(status) => write!(f, "the shared store failed with host status {status}"),
-            Self::Corrupt => f.write_str("a stored record cannot be read"),
-            Self::Full => f.write_str("there is no room for another key"),
-            Self::KeyTooLong => f.write_str("the attribution is too long for a key"),
-        }
-    }
-}
-
-impl From<Failure> for LimitError {
-    fn from(failure: Failure) -> Self {
-        match failure {
-            Failure::Contended => Self::Contended,
-            Failure::Unavailable(status) => Self::Unavailable(status),
-        }
-    }
+    Failed(Failure),
 }
 
 /// Takes from every limit, or from none, in the order of their names, then keys.
@@ -202,7 +158,7 @@ pub fn settle<S: Store + ?Sized>(
     now: Timestamp,
     grant: Grant,
     actual: Amount,
-) -> Result<Allowance, (LimitError, Grant)> {
+) -> Result<Allowance, (Failure, Grant)> {
     let limit = &*grant.limit;
     let definition = Definition::of(limit);
     let terms = Terms::of(limit, definition, &grant.key);
@@ -215,7 +171,7 @@ pub fn settle<S: Store + ?Sized>(
             return Ok(Step::Leave(allowance));
         }
         if !record.put(limit, &grant.key, after) {
-            return Err(LimitError::Full);
+            return Err(Failure::Full);
         }
         Ok(Step::Write(record.encode(), allowance))
     });
@@ -224,13 +180,13 @@ pub fn settle<S: Store + ?Sized>(
 
 type Tried = Result<(Grant, Allowance, Option<Over>), Cause>;
 
-fn take_one<S: Store + ?Sized>(store: &S, now: Timestamp, take: &Take<'_>) -> Result<Tried, LimitError> {
+fn take_one<S: Store + ?Sized>(store: &S, now: Timestamp, take: &Take<'_>) -> Result<Tried, Failure> {
     if take.key.len() > MAX_KEY_BYTES {
-        return Err(LimitError::KeyTooLong);
+        return Err(Failure::KeyTooLong);
     }
     let home = if take.limit.per.is_empty() { Bucket::Numbered(0) } else { Bucket::of(take.key) };
     match take_at(store, now, take, (home, take.key)) {
-        Err(LimitError::Full) if take.limit.on_full == OnFull::SharedAccount => {
+        Err(Failure::Full) if take.limit.on_full == OnFull::SharedAccount => {
             take_at(store, now, take, (Bucket::Shared, ""))
         }
         tried => tried,
@@ -242,7 +198,7 @@ fn take_at<S: Store + ?Sized>(
     now: Timestamp,
     take: &Take<'_>,
     (bucket, key): (Bucket, &str),
-) -> Result<Tried, LimitError> {
+) -> Result<Tried, Failure> {
     let limit = take.limit;
     let definition = Definition::of(limit);
     let terms = Terms::of(limit, definition, key);
@@ -254,7 +210,7 @@ fn take_at<S: Store + ?Sized>(
         match cell.take(&terms, take.amount) {
             Ok(after) => {
                 if !record.put(limit, key, after) {
-                    return Err(LimitError::Full);
+                    return Err(Failure::Full);
                 }
                 let granted = (grant(take.amount, after.since_ns), after.allowance(&terms), None);
                 Ok(Step::Write(record.encode(), Ok(granted)))
@@ -274,7 +230,7 @@ fn take_at<S: Store + ?Sized>(
     })
 }
 
-fn open(bytes: Option<&[u8]>, now: Timestamp) -> Result<Record<'_>, LimitError> {
+fn open(bytes: Option<&[u8]>, now: Timestamp) -> Result<Record<'_>, Failure> {
     let mut record = bytes.map_or(Ok(Record::default()), Record::decode)?;
     record.clock_ns = record.clock_ns.max(now.as_nanos());
     Ok(record)

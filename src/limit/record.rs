@@ -5,10 +5,9 @@
 //! ns, the key. A cell of another definition is another cell. A cell that has drained holds nothing and is dropped by the
 //! next write. Bytes that are not exactly this are unreadable, never empty.
 
-use crate::bucket::{self, MAX_KEYS};
+use crate::bucket::{self, Failure, MAX_KEYS};
 use crate::rate_limit::RateLimit;
 
-use super::LimitError;
 use super::cell::{Cell, Definition, Terms};
 
 const LAYOUT: u8 = 1;
@@ -29,8 +28,8 @@ struct Stored<'a> {
 }
 
 impl<'a> Record<'a> {
-    pub(crate) fn decode(bytes: &'a [u8]) -> Result<Self, LimitError> {
-        Self::read(bytes).ok_or(LimitError::Corrupt)
+    pub(crate) fn decode(bytes: &'a [u8]) -> Result<Self, Failure> {
+        Self::read(bytes).ok_or(Failure::Corrupt)
     }
 
     fn read(bytes: &'a [u8]) -> Option<Self> {

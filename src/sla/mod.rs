@@ -28,7 +28,7 @@ mod record;
 
 use crate::bucket::{self, Bucket, Failure, MAX_KEY_BYTES, Step};
 use crate::config::{OnPredicted, Sla};
-use crate::ports::{Store, StoreError};
+use crate::ports::Store;
 use crate::timestamp::Timestamp;
 
 use self::estimate::Estimate;
@@ -55,28 +55,6 @@ pub enum Forecast {
     },
 }
 
-/// Why the store cannot answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SlaError {
-    /// Other writers came first each time.
-    Contended,
-    /// The store failed, with the host's status code.
-    Unavailable(u32),
-    /// A record cannot be read. It is left as it is.
-    Corrupt,
-    /// The key is longer than [`MAX_KEY_BYTES`].
-    KeyTooLong,
-}
-
-impl From<Failure> for SlaError {
-    fn from(failure: Failure) -> Self {
-        match failure {
-            Failure::Contended => Self::Contended,
-            Failure::Unavailable(status) => Self::Unavailable(status),
-        }
-    }
-}
-
 /// What is to be expected of a call under `key`.
 ///
 /// # Errors
@@ -86,7 +64,7 @@ pub fn forecast<S: Store + ?Sized>(
     now: Timestamp,
     sla: &Sla,
     key: &str,
-) -> Result<Forecast, SlaError> {
+) -> Result<Forecast, Failure> {
     let name = name(key)?;
     let judge = |record: &Record<'_>| {
         let estimate = record.estimate(key);
@@ -123,7 +101,7 @@ pub fn forecast<S: Store + ?Sized>(
 ///
 /// # Errors
 /// The store's failure; then the next probe goes when this one's interval has passed.
-pub fn withdraw<S: Store + ?Sized>(store: &S, now: Timestamp, key: &str) -> Result<(), SlaError> {
+pub fn withdraw<S: Store + ?Sized>(store: &S, now: Timestamp, key: &str) -> Result<(), Failure> {
     bucket::update(store, &name(key)?, |bytes| {
         let mut record = bytes.map_or(Ok(Record::default()), Record::decode)?;
         let estimate = Estimate { probe_from_ns: now.as_nanos(), ..record.estimate(key) };
@@ -142,7 +120,7 @@ pub fn observe<S: Store + ?Sized>(
     key: &str,
     latency_ms: u64,
     probe: bool,
-) -> Result<(), SlaError> {
+) -> Result<(), Failure> {
     let latency_us = latency_ms.saturating_mul(1_000);
     bucket::update(store, &name(key)?, |bytes| {
         let mut record = bytes.map_or(Ok(Record::default()), Record::decode)?;
@@ -157,18 +135,16 @@ fn read<S: Store + ?Sized>(
     store: &S,
     name: &str,
     judge: impl Fn(&Record<'_>) -> Forecast,
-) -> Result<Forecast, SlaError> {
-    match store.get(name) {
-        Ok(None) => Ok(Forecast::Unknown),
-        Ok(Some((bytes, _))) => Ok(judge(&Record::decode(&bytes)?)),
-        Err(StoreError::Conflict) => Err(SlaError::Contended),
-        Err(StoreError::Unavailable(status)) => Err(SlaError::Unavailable(status)),
+) -> Result<Forecast, Failure> {
+    match store.get(name)? {
+        None => Ok(Forecast::Unknown),
+        Some((bytes, _)) => Ok(judge(&Record::decode(&bytes)?)),
     }
 }
 
-fn name(key: &str) -> Result<String, SlaError> {
+fn name(key: &str) -> Result<String, Failure> {
     if key.len() > MAX_KEY_BYTES {
-        return Err(SlaError::KeyTooLong);
+        return Err(Failure::KeyTooLong);
     }
     Ok(Bucket::of(key).record("sla", "latency"))
 }

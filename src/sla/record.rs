@@ -4,8 +4,8 @@
 //! observations `u32`, mean `u64` µs, deviation `u64` µs, next probe `u64` ns. Bytes that are not exactly this are
 //! unreadable, never empty.
 
-use super::SlaError;
 use super::estimate::Estimate;
+use crate::bucket::Failure;
 
 const LAYOUT: u8 = 1;
 
@@ -24,8 +24,8 @@ struct Stored<'a> {
 }
 
 impl<'a> Record<'a> {
-    pub(crate) fn decode(bytes: &'a [u8]) -> Result<Self, SlaError> {
-        Self::read(bytes).ok_or(SlaError::Corrupt)
+    pub(crate) fn decode(bytes: &'a [u8]) -> Result<Self, Failure> {
+        Self::read(bytes).ok_or(Failure::Corrupt)
     }
 
     fn read(bytes: &'a [u8]) -> Option<Self> {

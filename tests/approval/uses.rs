@@ -1,6 +1,7 @@
 //! Uses: counted among workers, remembered until the grant has expired, given back once.
 
-use genops::approval::{self, Approval, Denied, Use, UseError};
+use genops::approval::{self, Approval, Denied, Use};
+use genops::bucket::Failure;
 use genops::bucket::{BUCKETS, MAX_KEYS};
 use genops::ports::Store;
 use genops::testing::MemoryStore;
@@ -133,7 +134,7 @@ fn a_full_table_refuses_and_never_forgets() {
     let (taken, refused): (Vec<_>, Vec<_>) = grants.iter().partition(|grant| one(grant).is_ok());
     assert!(taken.len() >= BUCKETS as usize && !refused.is_empty(), "{} {}", taken.len(), refused.len());
     assert!(taken.iter().all(|grant| one(grant) == Err(Denied::Exhausted)));
-    assert!(refused.iter().all(|grant| one(grant) == Err(Denied::Failed(UseError::Full))));
+    assert!(refused.iter().all(|grant| one(grant) == Err(Denied::Failed(Failure::Full))));
     let most = (BUCKETS as usize) * (MAX_KEYS * 28 + 64);
     assert!(store.bytes() < most, "{} bytes", store.bytes());
     // What was given back makes room at once.
@@ -152,13 +153,13 @@ fn damaged_records_are_failures_and_never_a_use() {
     let sound = store.record(&name).unwrap();
     for len in (0..sound.len()).filter(|len| *len != 9) {
         store.overwrite(&name, &sound[..len]);
-        assert_eq!(take(&store, &grant), Err(Denied::Failed(UseError::Corrupt)), "cut to {len}");
+        assert_eq!(take(&store, &grant), Err(Denied::Failed(Failure::Corrupt)), "cut to {len}");
         assert_eq!(store.record(&name).unwrap(), &sound[..len]);
     }
     let Err((error, held)) = approval::give_back(&store, held) else {
         panic!("a damaged record took it back")
     };
-    assert_eq!(error, UseError::Corrupt);
+    assert_eq!(error, Failure::Corrupt);
     store.overwrite(&name, &sound);
     approval::give_back(&store, held).unwrap();
 }

@@ -14,8 +14,9 @@ mod model;
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use genops::breaker::{self, Asked, BreakerError, Ending, Outcome, Ticket, Trouble};
+use genops::breaker::{self, Asked, Ending, Outcome, Ticket, Trouble};
 use genops::bucket::Bucket;
+use genops::bucket::Failure;
 use genops::config::{self, Breaker};
 use genops::ports::Store;
 use genops::testing::{MemoryStore, Racing};
@@ -226,7 +227,7 @@ fn invented_keys_leave_memory_flat_and_what_is_open_is_never_forgotten() {
     let full = (0..40_000).any(|n| {
         let key = format!("cluster|openai|model-{n}");
         let Asked::Go(ticket) = breaker::ask(&store, at(0), &one, &key).unwrap() else { panic!("{key}") };
-        breaker::report(&store, at(0), ticket, FAILURE) == Err(BreakerError::Full)
+        breaker::report(&store, at(0), ticket, FAILURE) == Err(Failure::Full)
     });
     assert!(full && store.bytes() < 3_000_000, "{}", store.bytes());
 }
@@ -244,7 +245,7 @@ fn damaged_records_are_failures_and_left_as_they_are() {
     // Cut to its head a record is one without circuits.
     for len in (0..sound.len()).filter(|len| *len != 25) {
         store.overwrite(&name, &sound[..len]);
-        assert_eq!(breaker::ask(&store, at(10), &breaker, KEY), Err(BreakerError::Corrupt), "cut to {len}");
+        assert_eq!(breaker::ask(&store, at(10), &breaker, KEY), Err(Failure::Corrupt), "cut to {len}");
         assert_eq!(store.record(&name).unwrap(), &sound[..len]);
     }
 }

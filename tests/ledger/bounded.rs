@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use genops::amount::{Amount, Unit};
 use genops::awu::Attribute;
+use genops::bucket::Failure;
 use genops::budget::{Budget, Debt, Enforcement, Key, OnFull};
-use genops::ledger::{self, Cause, Claim, Held, LedgerError, Reservation, Shortage};
+use genops::ledger::{self, Cause, Claim, Held, Reservation, Shortage};
 use genops::testing::MemoryStore;
 use genops::timestamp::Timestamp;
 use genops::window::{Period, Window};
@@ -76,7 +77,7 @@ fn invented_customers_leave_memory_flat_and_others_untouched() {
         Err(short(&store, &budget, Shortage::Insufficient))
     );
     assert_eq!(spend(&store, at(2), &budget, "acme", 30), Ok(()));
-    assert_eq!(spend(&store, at(2), &budget, "zeta-is-late", 1), Err(Cause::Failed(LedgerError::Full)));
+    assert_eq!(spend(&store, at(2), &budget, "zeta-is-late", 1), Err(Cause::Failed(Failure::Full)));
     // A new day closes every account, and each is recycled when its room is wanted.
     let tomorrow = 86_400;
     assert_eq!(spend(&store, at(tomorrow), &budget, "zeta-is-late", 100), Ok(()));
@@ -207,7 +208,7 @@ fn what_is_pending_beyond_64_bits_is_no_room_and_never_cut() {
     let all = hold(&store, at(0), &budget, u64::MAX);
     let claim = Claim { budget: &budget, key: "acme", amount: Amount::new(2) };
     let reserved = ledger::reserve_all(&store, at(0), &[claim]).unwrap();
-    assert_eq!((reserved.entries.len(), reserved.failed), (0, vec![(0, LedgerError::Full)]));
+    assert_eq!((reserved.entries.len(), reserved.failed), (0, vec![(0, Failure::Full)]));
     let after = ledger::void(&store, at(1), all).unwrap().balance.unwrap();
     assert_eq!(after.pending, Amount::ZERO);
 }
@@ -226,7 +227,7 @@ fn an_account_tells_a_bounded_number_of_expiry_moments_apart() {
             Err(refusal) => break refusal.cause,
         }
     };
-    assert_eq!((refused, held.len()), (Cause::Failed(LedgerError::Full), 32));
+    assert_eq!((refused, held.len()), (Cause::Failed(Failure::Full), 32));
     for entry in held {
         assert_eq!(ledger::void(&store, at(0), entry.reservation).unwrap().held, Held::Pending);
     }

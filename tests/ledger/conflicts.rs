@@ -5,8 +5,9 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use genops::amount::{Amount, Unit};
+use genops::bucket::Failure;
 use genops::budget::{Budget, Enforcement, Key};
-use genops::ledger::{self, Cause, Claim, Held, LedgerError, MAX_ATTEMPTS, MAX_KEY_BYTES};
+use genops::ledger::{self, Cause, Claim, Held, MAX_ATTEMPTS, MAX_KEY_BYTES};
 use genops::ports::{Expected, Store, StoreError, Version};
 use genops::testing::MemoryStore;
 use genops::timestamp::Timestamp;
@@ -73,7 +74,7 @@ fn a_lost_race_is_run_again_and_an_endless_one_is_contended() {
     store.then((0..2 * MAX_ATTEMPTS).map(|call| if call % 2 == 0 { None } else { LOST }));
     let unsettled =
         ledger::post(&store, NOW, reserved.entries.remove(0).reservation, Amount::new(7)).unwrap_err();
-    assert_eq!(unsettled.error, LedgerError::Contended);
+    assert_eq!(unsettled.error, Failure::Contended);
     assert_eq!(store.calls.get(), 2 * MAX_ATTEMPTS);
     let settled = ledger::post(&store, NOW, unsettled.reservation, Amount::new(7)).unwrap();
     assert_eq!(settled.held, Held::Pending);
@@ -86,7 +87,7 @@ fn an_outage_is_never_an_admission_nor_an_empty_budget() {
     for call in 0..4 {
         store.then((0..call).map(|_| None).chain([DOWN]));
         let refusal = ledger::reserve_all(&store, NOW, &[claim(&b, 10), claim(&a, 10)]).unwrap_err();
-        assert_eq!(refusal.cause, Cause::Failed(LedgerError::Unavailable(10)), "call {call}");
+        assert_eq!(refusal.cause, Cause::Failed(Failure::Unavailable(10)), "call {call}");
         assert_eq!(refusal.claim, if call < 2 { 1 } else { 0 });
         assert!(refusal.stranded.is_empty());
         assert_eq!((figures(&store, &a), figures(&store, &b)), ((0, 0), (0, 0)), "call {call}");
@@ -112,7 +113,7 @@ fn an_outage_of_a_budget_that_does_not_enforce_refuses_nothing() {
         let soft = Arc::new(Budget { enforcement, ..(*budget("b")).clone() });
         store.then([None, None, DOWN]);
         let reserved = ledger::reserve_all(&store, NOW, &[claim(&soft, 10), claim(&a, 10)]).unwrap();
-        assert_eq!(reserved.failed, [(0, LedgerError::Unavailable(10))]);
+        assert_eq!(reserved.failed, [(0, Failure::Unavailable(10))]);
         assert_eq!(reserved.entries.len(), 1);
         assert_eq!((figures(&store, &a), figures(&store, &soft)), ((0, 10), (0, 0)));
     }
@@ -128,5 +129,5 @@ fn a_key_too_long_is_refused_and_never_cut() {
     };
     let longest = "k".repeat(MAX_KEY_BYTES);
     assert!(reserve(&longest).is_ok());
-    assert_eq!(reserve(&(longest + "k")).unwrap_err().cause, Cause::Failed(LedgerError::KeyTooLong));
+    assert_eq!(reserve(&(longest + "k")).unwrap_err().cause, Cause::Failed(Failure::KeyTooLong));
 }

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use genops::amount::{Amount, Unit};
 use genops::awu::Attribute;
+use genops::bucket::Failure;
 use genops::budget::{Budget, Key};
-use genops::ledger::{self, Cause, Claim, LedgerError};
+use genops::ledger::{self, Cause, Claim};
 use genops::testing::MemoryStore;
 use genops::timestamp::Timestamp;
 use genops::window::{Period, Window};
@@ -46,7 +47,7 @@ fn reserve_over(bytes: &[u8]) -> Result<(), Cause> {
             Ok(())
         }
         Err(refusal) => {
-            if refusal.cause == Cause::Failed(LedgerError::Corrupt) {
+            if refusal.cause == Cause::Failed(Failure::Corrupt) {
                 assert_eq!(store.record(RECORD).as_deref(), Some(bytes));
             }
             Err(refusal.cause)
@@ -54,7 +55,7 @@ fn reserve_over(bytes: &[u8]) -> Result<(), Cause> {
     }
 }
 
-const CORRUPT: Result<(), Cause> = Err(Cause::Failed(LedgerError::Corrupt));
+const CORRUPT: Result<(), Cause> = Err(Cause::Failed(Failure::Corrupt));
 
 #[test]
 fn a_record_of_another_layout_or_cut_anywhere_is_unreadable() {

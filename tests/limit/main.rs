@@ -16,8 +16,9 @@ use std::cell::RefCell;
 use std::sync::Arc;
 
 use genops::amount::{Amount, Unit};
+use genops::bucket::Failure;
 use genops::budget::{Enforcement, Key, OnFull};
-use genops::limit::{self, Cause, Grant, LimitError, Take};
+use genops::limit::{self, Cause, Grant, Take};
 use genops::ports::Store;
 use genops::rate_limit::RateLimit;
 use genops::testing::{MemoryStore, Racing};
@@ -145,7 +146,7 @@ fn invented_keys_leave_memory_flat_and_drained_cells_make_room() {
     let full = |limit: &Arc<RateLimit>, ms, n| {
         let key = key(n);
         let result = limit::take_all(&store, at(ms), &[Take { limit, key: &key, amount: Amount::new(10) }]);
-        matches!(result, Err(limit::Refusal { cause: Cause::Failed(LimitError::Full), .. }))
+        matches!(result, Err(limit::Refusal { cause: Cause::Failed(Failure::Full), .. }))
     };
     assert!((0..30_000).filter(|n| full(&refuse, 0, *n)).count() > 15_000);
     let bytes = store.bytes();
@@ -164,7 +165,7 @@ fn damaged_records_and_outages_are_failures_and_never_an_admission() {
     for len in (0..sound.len()).filter(|len| *len != 9) {
         store.overwrite(&name, &sound[..len]);
         let refusal = limit::take_all(&store, at(0), &takes).unwrap_err();
-        assert_eq!(refusal.cause, Cause::Failed(LimitError::Corrupt), "cut to {len}");
+        assert_eq!(refusal.cause, Cause::Failed(Failure::Corrupt), "cut to {len}");
         assert_eq!(store.record(&name).unwrap(), &sound[..len]);
     }
 }
