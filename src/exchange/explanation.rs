@@ -2,10 +2,9 @@
 //!
 //! Knows the journey up to the policies; budgets and limits depend on counters that only a running Envoy has.
 
-use super::contradiction;
-use super::policies::Inquiry;
+use super::admission::policies::Inquiry;
+use super::admission::{contradiction, subject};
 use super::request;
-use super::subject;
 use crate::attribution::{self, Resolved};
 use crate::budget::Enforcement;
 use crate::call::RequestFacts;

@@ -5,35 +5,29 @@
 //! made once, after the ledger; each AWU is settled at most once, and a call that is dropped without a callback leaves
 //! only reservations, which expire.
 //!
+//! From the top down, and nothing imports what is above it: `request` reads what comes, `admission` decides in stages,
+//! `answer` takes to its end what was let through. A `Call` is what is known before the decision, an `Execution`
+//! after it, `State` either; a `Ground` is why not, [`Effects`] what is to be done.
+//!
 //! [`Decision`]: crate::decision::Decision
 
 mod admission;
 mod alert;
-mod approval;
-mod body_edit;
-mod boundary;
-mod contradiction;
+mod answer;
+mod call;
+mod editable;
 mod effects;
+mod event;
 mod execution;
 mod expiry;
 mod explanation;
 mod findings;
 mod ground;
-mod health;
-mod held;
-mod hidden_usage;
-mod limiting;
+mod handover;
 mod names;
-mod output_cap;
-mod policies;
-mod rate_headers;
-mod redirect;
 mod refusal;
 mod request;
-mod reservation;
-mod settlement;
-mod slots;
-mod subject;
+mod state;
 mod unanswered;
 mod upgrade;
 mod worker;
@@ -41,74 +35,15 @@ mod worker;
 use std::rc::Rc;
 
 pub use effects::{Effects, Flow, HeaderEdit, LocalReply};
+pub use event::Event;
 pub use explanation::{Described, Explanation, Judged, Verdict, explain};
 pub use worker::Worker;
 
 use crate::config::Config;
-use crate::headers::Headers;
 use crate::ports::Ports;
-use execution::Execution;
-use request::Call;
-use settlement::{Consumed, Settling};
-
-/// What happened to the exchange.
-#[derive(Clone, Copy, Debug)]
-pub enum Event<'a> {
-    /// The request's headers are there.
-    RequestHeaders {
-        /// The headers.
-        headers: Headers<'a>,
-        /// Whether no body follows.
-        end_of_stream: bool,
-    },
-    /// The request's body is there, whole.
-    RequestBody {
-        /// The whole body.
-        body: &'a [u8],
-    },
-    /// The request's body grew beyond [`Exchange::awaited_body_bytes`].
-    RequestTooLarge {
-        /// Its size so far.
-        bytes: usize,
-    },
-    /// The answer's headers are there, the upstream's or those of a local reply.
-    ResponseHeaders {
-        /// The headers.
-        headers: Headers<'a>,
-        /// Whether no body follows.
-        end_of_stream: bool,
-    },
-    /// Another piece of the answer's body.
-    ResponseBody {
-        /// The piece; boundaries are the network's.
-        chunk: &'a [u8],
-        /// Whether it is the last.
-        end_of_stream: bool,
-    },
-    /// A piece of the answer's body that the host could not hand over.
-    ResponseBodyLost,
-    /// The exchange is over, however it ended.
-    Done,
-}
-
-/// Where an exchange stands.
-#[derive(Debug)]
-enum State {
-    /// Nothing was seen yet.
-    New,
-    /// An AI call; it is held until its body is whole.
-    Collecting(Box<Call>),
-    /// Reserved and let through; its answer is awaited or being read.
-    Executing(Box<Execution>),
-    /// Settled in telemetry, while the store still owes some of it.
-    Settling(Settling),
-    /// Not governed; only the header names that belong to the filter are kept clean.
-    Ungoverned,
-    /// Refused: whatever of the request still comes goes nowhere.
-    Refused,
-    /// Settled, or never decided: nothing is left to do.
-    Finished,
-}
+use answer::{redirect, settlement};
+use execution::consumed::Consumed;
+use state::State;
 
 /// One HTTP exchange under one configuration.
 #[derive(Debug)]

@@ -1,6 +1,6 @@
 //! The headers that belong to the filter: `x-genops-*`, which nobody else may set.
 
-use super::HeaderEdit;
+use super::effects::HeaderEdit;
 use crate::awu::Attribution;
 use crate::config::Config;
 use crate::headers::Headers;

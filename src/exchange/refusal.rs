@@ -3,12 +3,12 @@
 //! The caller's SDK raises its own error; the words name what refused and when it may stop doing so, so that a person
 //! knows what to do.
 
-use super::State;
+use super::call::Call;
 use super::effects::{Effects, Flow, HeaderEdit, LocalReply};
 use super::findings::Findings;
 use super::ground::Ground;
 use super::names;
-use super::request::Call;
+use super::state::State;
 use crate::config::Config;
 use crate::decision::Decision;
 use crate::headers::{Headers, OWN_PREFIX};

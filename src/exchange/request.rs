@@ -2,18 +2,18 @@
 
 use std::rc::Rc;
 
-use super::State;
 use super::admission;
-use super::approval::{self, Brought};
-use super::body_edit::Editable;
-use super::contradiction;
+use super::admission::contradiction;
+use super::call::{Brought, Call};
+use super::editable::Editable;
 use super::effects::{Effects, Flow, HeaderEdit};
 use super::ground::Ground;
 use super::names;
 use super::refusal;
+use super::state::State;
 use super::upgrade;
 use super::worker::Worker;
-use crate::attribution::{self, Conflict};
+use crate::attribution::{self};
 use crate::awu::{Awu, AwuId, SpanContext};
 use crate::config::{Config, FailMode, Upgrade};
 use crate::headers::Headers;
@@ -21,26 +21,6 @@ use crate::ports::Ports;
 use crate::provider::{self, Endpoint};
 use crate::telemetry::metric::Metric;
 use crate::upstream::{self, IncludeUsage, Place, Upstream};
-
-/// A recognised AI call whose body is awaited. Its AWU exists and no longer changes.
-#[derive(Debug)]
-pub(super) struct Call {
-    pub(super) awu: Rc<Awu>,
-    pub(super) endpoint: Endpoint,
-    /// Whether a span is there that attributes would reach.
-    pub(super) has_span: bool,
-    pub(super) content_type: Option<String>,
-    pub(super) edits: Vec<HeaderEdit>,
-    /// Whether a stream's usage is to be asked for.
-    pub(super) include_usage: IncludeUsage,
-    /// Whether its body may be edited.
-    pub(super) editable: Editable,
-    /// Where an untrusted source contradicts a trusted one.
-    pub(super) conflicts: Vec<Conflict>,
-    pub(super) grant: Brought,
-    /// Whether another protocol is asked for.
-    pub(super) upgrade: bool,
-}
 
 /// Nothing that could be governed came, whether the headers said so or an empty body did.
 pub(super) const NO_BODY: &str = "it has no body";
@@ -85,7 +65,7 @@ pub(super) fn begin(
         include_usage,
         editable: Editable::of(config, headers),
         conflicts: resolved.conflicts,
-        grant: approval::brought(config, headers),
+        grant: Brought::of(config, headers),
         upgrade,
     };
     let contradictions = u64::try_from(call.conflicts.len()).unwrap_or(u64::MAX);

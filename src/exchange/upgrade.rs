@@ -3,13 +3,13 @@
 
 use std::rc::Rc;
 
-use super::State;
 use super::admission;
-use super::body_edit::Editable;
+use super::call::Call;
+use super::editable::Editable;
 use super::effects::Effects;
 use super::ground::Ground;
 use super::refusal;
-use super::request::Call;
+use super::state::State;
 use crate::call::RequestFacts;
 use crate::config::{Config, Upgrade};
 use crate::cost::Consumption;

@@ -3,7 +3,7 @@
 
 use std::rc::Rc;
 
-use super::redirect::Handover;
+use super::handover::Handover;
 use crate::config::Config;
 use crate::memo::Memo;
 use crate::price::Tariff;

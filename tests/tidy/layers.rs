@@ -27,14 +27,14 @@ fn layers() -> BTreeMap<String, u32> {
 }
 
 /// The code of a file: no comments, and nothing from its tests on.
-fn code(file: &Text) -> String {
+pub(crate) fn code(file: &Text) -> String {
     let before_tests = file.text.split("\n#[cfg(test)]\nmod ").next().unwrap();
     let lines = before_tests.lines().map(|line| line.split("//").next().unwrap());
     lines.collect::<Vec<_>>().join("\n")
 }
 
 /// `src/a/b.rs` → `["a", "b"]`, `src/a/mod.rs` → `["a"]`.
-fn module_path(path: &str) -> Vec<&str> {
+pub(crate) fn module_path(path: &str) -> Vec<&str> {
     let path = path.strip_prefix("src/").unwrap().strip_suffix(".rs").unwrap();
     path.strip_suffix("/mod").unwrap_or(path).split('/').collect()
 }

@@ -12,6 +12,7 @@
     reason = "tests"
 )]
 
+mod circles;
 mod configuration;
 mod documents;
 mod envoy;

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 const FOREIGN: [&str; 5] = [".git", "target", ".tools", "node_modules", "__pycache__"];
 
 /// A text file of the repository: its path from the root, with `/`, and what it says.
+#[derive(Clone)]
 pub(crate) struct Text {
     pub(crate) path: String,
     pub(crate) text: String,

@@ -1,13 +1,13 @@
 //! The stage of the calls in flight: one slot of every concurrency limit that applies, or of none.
 
-use super::admission::Admission;
-use super::ground::Ground;
 use super::limiting::limited;
-use super::unanswered::{self, Counted};
+use super::stage::Admission;
 use crate::amount::Amount;
 use crate::bucket::Failure;
 use crate::budget::Enforcement;
 use crate::config::ConcurrencyLimit;
+use crate::exchange::ground::Ground;
+use crate::exchange::unanswered::{self, Counted};
 use crate::ledger::{self, Balance, Cause, Claim, Refusal, Reserved};
 
 /// A slot that is asked for.

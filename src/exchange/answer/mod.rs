@@ -1,127 +1,29 @@
 //! From the way upstream to the answer's last byte: reads usage, publishes progress, knows when to settle.
+//!
+//! What the call is on the way is [`super::execution`]'s; its end is [`settlement`].
 
-use std::rc::Rc;
-use std::sync::Arc;
+mod origin;
+pub(super) mod redirect;
+pub(super) mod settlement;
 
-use super::body_edit::Forwarded;
+use self::origin::{Origin, is_success, never_sent};
 use super::effects::{Effects, HeaderEdit};
-use super::health::Watch;
-use super::held::Held;
-use super::hidden_usage::HiddenUsage;
-use super::settlement::{self, Consumed};
-use super::{Event, State, names};
-use crate::amount::{Amount, Display, Unit};
-use crate::awu::Awu;
-use crate::budget::Budget;
-use crate::call::ServiceTier;
+use super::event::Event;
+use super::execution::consumed::Consumed;
+use super::execution::governing::Governing;
+use super::execution::hidden_usage::HiddenUsage;
+use super::execution::{Answer, Execution};
+use super::names;
+use super::state::State;
+use crate::amount::Display;
 use crate::config::Config;
-use crate::cost::{self, Consumption};
-use crate::decision::Decision;
+use crate::cost;
 use crate::headers::Headers;
-use crate::ledger::{Balance, Entry, Reservation};
 use crate::ports::Ports;
-use crate::price::Tariff;
-use crate::provider::{Endpoint, UsageReader};
-use crate::telemetry::{Attribute, event};
-use crate::timestamp::Timestamp;
+use crate::provider::UsageReader;
 use crate::usage::{Completeness, Usage};
 
-/// An AWU on its way: reserved, let through, not settled.
-#[derive(Debug)]
-pub(super) struct Execution {
-    pub(super) awu: Rc<Awu>,
-    /// Whether a span is there that attributes would reach.
-    pub(super) has_span: bool,
-    pub(super) decision: Decision,
-    pub(super) endpoint: Endpoint,
-    pub(super) sent: Sent,
-    /// The service tier that is billed: as asked for, until the answer states one.
-    pub(super) service_tier: ServiceTier,
-    pub(super) governing: Option<Governing>,
-    pub(super) reservations: Vec<Reservation>,
-    /// What ends with the call beside its reservations.
-    pub(super) held: Held,
-    /// What the answer's headers are to say beside the decision.
-    pub(super) answer_headers: Vec<(&'static str, String)>,
-    pub(super) answer: Answer,
-    /// How the request was edited.
-    pub(super) forwarded: Forwarded,
-    /// Takes out of the answer what only the filter asked for.
-    pub(super) hides: Option<Box<HiddenUsage>>,
-    /// Whether the answer's last byte was seen.
-    pub(super) has_ended: bool,
-    /// Whether another protocol was asked for.
-    pub(super) upgrade: bool,
-    /// What the span shows of consumption so far.
-    pub(super) published: Option<Consumed>,
-    /// What is watched of the call for its breaker and its SLA, where it has one.
-    pub(super) watch: Option<Box<Watch>>,
-}
-
-/// What was let go, when, and at which prices.
-#[derive(Debug)]
-pub(super) struct Sent {
-    pub(super) at: Timestamp,
-    pub(super) estimate: Consumption,
-    pub(super) tariff: Rc<Tariff>,
-    pub(super) model: Option<String>,
-}
-
-/// How far the answer has come.
-#[derive(Debug)]
-pub(super) enum Answer {
-    /// Nothing of it was seen.
-    Awaited,
-    /// Its body is being read.
-    Reading { reader: Box<UsageReader>, status: u16 },
-    /// Part of its body was lost on the way here.
-    Lost,
-    /// The connection was upgraded: what passes is not read.
-    Upgraded,
-}
-
-/// The reservation that `genops.accounting.*` reports: that of the first applicable budget as configured.
-#[derive(Clone, Debug)]
-pub(super) struct Governing {
-    pub(super) budget: Arc<Budget>,
-    pub(super) amount: Amount,
-    pub(super) balance: Balance,
-}
-
-impl Governing {
-    pub(super) fn of(entry: &Entry) -> Self {
-        let reservation = &entry.reservation;
-        Self { budget: reservation.budget().clone(), amount: reservation.amount(), balance: entry.balance }
-    }
-
-    pub(super) fn unit(&self) -> Unit {
-        self.budget.unit
-    }
-
-    /// What a call consumes in this unit depends on when it is asked.
-    pub(super) fn is_timed(&self) -> bool {
-        self.unit() == Unit::ComputeSeconds
-    }
-
-    /// What the budget had left after the reservation; negative when in debt.
-    pub(super) fn remaining(&self) -> f64 {
-        remaining(&self.balance, self.unit())
-    }
-}
-
-/// A balance's remainder as telemetry shows it; negative when in debt.
-pub(super) fn remaining(balance: &Balance, unit: Unit) -> f64 {
-    let remaining = balance.remaining();
-    let size = Amount::new(u64::try_from(remaining.unsigned_abs()).unwrap_or(u64::MAX)).to_telemetry(unit);
-    if remaining < 0 { -size } else { size }
-}
-
 impl Execution {
-    /// Whether pieces of the answer's body matter.
-    pub(super) fn reads_body(&self) -> bool {
-        !matches!(self.answer, Answer::Upgraded)
-    }
-
     /// Takes one event.
     pub(super) fn step(
         self: Box<Self>,
@@ -300,11 +202,6 @@ impl Execution {
         }
     }
 
-    /// Provider and model, as telemetry shows them.
-    pub(super) fn target(&self) -> impl Iterator<Item = Attribute> + use<> {
-        event::target(self.endpoint.provider.name(), self.sent.model.as_deref())
-    }
-
     /// The decision, as the caller sees it.
     fn report(&self) -> Vec<HeaderEdit> {
         let mut edits =
@@ -325,11 +222,6 @@ impl Execution {
         }
         edits
     }
-}
-
-/// Whether an answer of this status can be the work that was asked for. A redirect is none: its target is asked anew.
-fn is_success(status: u16) -> bool {
-    (100..300).contains(&status)
 }
 
 fn zero() -> Usage {
@@ -360,52 +252,4 @@ fn best_known(
         total_tokens: None,
         ..stated
     })
-}
-
-/// Who wrote an answer, which says whether anything was consumed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Origin {
-    /// The provider.
-    Provider,
-    /// Envoy or a later filter, and the request never left.
-    NeverSent,
-    /// Envoy, after the request had left: a timeout or a reset.
-    Unknown,
-}
-
-impl Origin {
-    /// Asked of the host for what is no success alone: a success states its usage, or is asked about when it has ended.
-    fn of(status: u16, ports: &dyn Ports) -> Self {
-        if is_success(status) { Self::Provider } else { Self::stated(ports) }
-    }
-
-    /// What the host says.
-    fn stated(ports: &dyn Ports) -> Self {
-        let details = ports.property(&["response", "code_details"]).unwrap_or_default();
-        let details = String::from_utf8_lossy(&details);
-        if details == "via_upstream" {
-            return Self::Provider;
-        }
-        let first_attempt = attempts(ports) <= 1;
-        let unconnected = ["connection_failure", "connection_timeout", "overflow"]
-            .iter()
-            .any(|word| details.contains(word));
-        if never_sent(ports) || (unconnected && first_attempt) {
-            return Self::NeverSent;
-        }
-        Self::Unknown
-    }
-}
-
-fn attempts(ports: &dyn Ports) -> u64 {
-    let bytes = ports.property(&["upstream", "request_attempt_count"]).unwrap_or_default();
-    bytes.try_into().map_or(0, u64::from_le_bytes)
-}
-
-/// Whether nothing was ever sent. The upstream's address says nothing of that: it is there once a host is chosen, while
-/// the request still waits for a connection. Our own end's address comes with the connection; of an earlier attempt
-/// nobody knows.
-fn never_sent(ports: &dyn Ports) -> bool {
-    let connection = ports.property(&["upstream", "local_address"]).filter(|address| !address.is_empty());
-    connection.is_none() && attempts(ports) <= 1
 }

@@ -1,109 +1,52 @@
 //! Between a readable request and its way upstream: the stages that can refuse it, in order, and the one decision.
 //!
-//! Each stage is a file of its own: a function of the [`Admission`] that adds to it or ends it with a [`Ground`]. What
-//! is cheap and final comes first, the ledger last, so that nothing is reserved for a call that something else refuses.
+//! Each stage is a file of its own: a function of the [`Admission`], which [`stage`] has, that adds to it or ends it with
+//! a [`Ground`]. What is cheap and final comes first, the ledger last, so that nothing is reserved for a call that
+//! something else refuses.
+
+mod approval;
+mod body_edit;
+pub(super) mod contradiction;
+mod demand;
+mod health;
+mod limiting;
+mod lowering;
+mod output_cap;
+pub(super) mod policies;
+mod rate_headers;
+mod reservation;
+mod slots;
+mod stage;
+pub(super) mod subject;
 
 use std::rc::Rc;
-use std::sync::Arc;
 
-use super::State;
+use self::output_cap::OutputCap;
+use self::stage::Admission;
 use super::alert;
-use super::approval;
-use super::body_edit;
-use super::contradiction;
+use super::call::Call;
 use super::effects::Effects;
-use super::execution::{Answer, Execution, Governing, Sent};
+use super::execution::governing::{self, Governing};
+use super::execution::held::Held;
+use super::execution::{Answer, Execution, Sent};
 use super::expiry;
 use super::findings::Findings;
 use super::ground::Ground;
-use super::health::{self, Watch};
-use super::held::Held;
-use super::limiting;
-use super::output_cap::OutputCap;
-use super::policies;
 use super::refusal;
-use super::request::Call;
-use super::reservation;
-use super::slots;
-use super::subject;
+use super::state::State;
 use super::worker::Worker;
-use crate::amount::{Amount, Unit};
-use crate::budget::{Budget, Key};
 use crate::call::RequestFacts;
 use crate::config::Config;
-use crate::cost::{self, Consumption, Unpriced};
-use crate::ledger::{Entry, Notices};
+use crate::cost::{self, Consumption};
+use crate::ledger::Entry;
 use crate::ports::Ports;
 use crate::price::Tariff;
-use crate::selector::Subject;
 use crate::semconv::event as event_name;
 use crate::telemetry::event;
 use crate::telemetry::metric::Metric;
-use crate::timestamp::Timestamp;
 use crate::usage::Usage;
 
-/// One call on its way through the stages.
-pub(super) struct Admission<'a> {
-    pub(super) config: &'a Config,
-    pub(super) call: &'a Call,
-    pub(super) facts: &'a RequestFacts,
-    /// The request's body.
-    pub(super) body: &'a [u8],
-    /// Envoy's route, where any entry asks for it.
-    pub(super) route: Option<&'a str>,
-    /// What the call may consume.
-    pub(super) estimate: Consumption,
-    /// What its model costs.
-    pub(super) tariff: Rc<Tariff>,
-    /// What becomes of its output cap.
-    pub(super) cap: OutputCap,
-    pub(super) now: Timestamp,
-    pub(super) ports: &'a dyn Ports,
-    /// What the stages came across without refusing.
-    pub(super) findings: Findings,
-    /// What the stages took that ends with the call: given back if a later stage refuses.
-    pub(super) held: Held,
-    /// What the answer's headers are to say beside the decision, if there is one.
-    pub(super) answer_headers: Vec<(&'static str, String)>,
-    /// What each budget's account was found in. The ledger tells it once, so it is reported whatever comes of this call.
-    notices: Vec<(Arc<Budget>, Notices)>,
-    /// Reservations of this call that could not be given back.
-    pub(super) stranded: u64,
-    /// What is watched of the call for its breaker and its SLA, where it has one.
-    pub(super) watch: Option<Box<Watch>>,
-}
-
-impl<'a> Admission<'a> {
-    /// The call as selectors see it.
-    pub(super) fn subject(&self) -> Subject<'a> {
-        let Self { call, facts, route, .. } = self;
-        subject::of(call.awu.attribution(), &call.endpoint, facts, *route)
-    }
-
-    /// What a budget, a limit or a policy is keyed by; `None` where the call has no such value.
-    pub(super) fn value(&self, key: Key) -> Option<&str> {
-        match key {
-            Key::Attribute(attribute) => self.call.awu.value(attribute),
-            Key::Model => self.facts.model.as_deref(),
-            Key::Provider => self.call.endpoint.provider.name(),
-        }
-    }
-
-    /// What the call may consume, in the unit of a budget or a limit.
-    ///
-    /// # Errors
-    /// The unit is money, and the model has no price in it.
-    pub(super) fn amount(&self, unit: Unit) -> Result<Amount, Unpriced> {
-        self.estimate.most(unit, &self.tariff)
-    }
-
-    /// Keeps what the ledger told of a budget, to report it.
-    pub(super) fn notice(&mut self, budget: &Arc<Budget>, notices: &Notices) {
-        if !notices.is_empty() {
-            self.notices.push((budget.clone(), notices.clone()));
-        }
-    }
-
+impl Admission<'_> {
     /// The stages. One for which nothing is configured is not entered: between two callbacks Envoy's own work has pushed
     /// this code out of the processor's caches, so what a call costs is above all how much of it is touched.
     fn pass(&mut self) -> Result<Vec<Entry>, Ground> {
@@ -252,7 +195,7 @@ fn tell(admission: &Admission<'_>, entries: &[Entry], governing: Option<&Governi
         effects.awu = Some(call.awu.clone());
         effects.attributes.extend(decided());
         effects.attributes.extend(event::target(call.endpoint.provider.name(), facts.model.as_deref()));
-        effects.attributes.extend(governing.into_iter().flat_map(reservation::on_span));
+        effects.attributes.extend(governing.into_iter().flat_map(governing::on_span));
     }
     if config.telemetry.otlp.is_some() {
         let mut emit = |name, attributes| {

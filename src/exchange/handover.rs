@@ -1,25 +1,13 @@
-//! Envoy's internal redirects: one call in two streams, of which the second goes on with what the first began.
+//! Calls between two streams: those whose request Envoy redirects by itself, until it comes back.
 //!
-//! Where Envoy follows a redirect by itself, the first stream ends without an answer and a second one passes the filters
-//! from the start, on the same worker; a filter before this one may hold it for a while. It is the same AWU: decided once,
-//! charged once. The streams of one configuration and worker share a `Handover`; the request's id says whose it is.
-//! Where Envoy makes no ids, and where too many are on their way, the first is settled as a call without an answer and the
-//! second governed anew.
+//! The streams of one configuration and worker share a [`Handover`]; the request's id says whose a call is. Bounded in
+//! number and in time. What becomes of a call that goes on, or goes on nowhere, is [`super::answer::redirect`]'s.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
 
-use super::State;
-use super::effects::Effects;
 use super::execution::{Answer, Execution};
-use super::names;
-use super::reservation;
-use super::settlement::{self, Consumed};
-use crate::config::Config;
-use crate::headers::Headers;
 use crate::ports::Ports;
-use crate::semconv::attribute;
-use crate::telemetry::{Value, event};
 use crate::timestamp::Timestamp;
 
 /// What `%RESPONSE_CODE_DETAILS%` says of a stream whose request goes on in another one.
@@ -85,34 +73,4 @@ impl Handover {
 
 fn request_id(ports: &dyn Ports) -> Option<Vec<u8>> {
     ports.property(&["request", "id"]).filter(|id| !id.is_empty())
-}
-
-/// Goes on with a call in the stream that its request was redirected to.
-#[cold]
-pub(super) fn resume(config: &Config, execution: Box<Execution>, headers: Headers<'_>) -> (State, Effects) {
-    let mut effects = Effects {
-        request_headers: names::request(config, headers, execution.awu.attribution()),
-        ..Effects::default()
-    };
-    if execution.has_span {
-        effects.awu = Some(execution.awu.clone());
-        // Envoy traces the first stream alone, whose span is the AWU's identity; this stream's access log reads these.
-        effects.attribute(attribute::AWU_ID, Value::text(execution.awu.id().as_str()));
-        effects.attributes.extend(event::decision(execution.decision, None, None));
-        effects.attributes.extend(execution.target());
-        effects.attributes.extend(execution.governing.iter().flat_map(reservation::on_span));
-    }
-    (State::Executing(execution), effects)
-}
-
-/// Settles a call whose second stream the filter does not see: what became of it is unknown.
-#[cold]
-pub(super) fn lose(config: &Config, execution: Box<Execution>, ports: &dyn Ports) -> Effects {
-    log::warn!("genops: a redirected request went on past this filter; what it reserved counts as spent");
-    let (state, mut effects) = settlement::settle(config, *execution, Consumed::Assumed, ports);
-    if let State::Settling(settling) = state {
-        let (_, more) = settlement::again(config, settling, ports);
-        effects.tell(more);
-    }
-    effects
 }

@@ -1,10 +1,10 @@
 //! What becomes of a call in which an untrusted source contradicts a trusted one. The trusted value counts in any case.
 
-use super::admission::Admission;
-use super::ground::Ground;
+use super::stage::Admission;
 use crate::attribution::Conflict;
 use crate::budget::Enforcement;
 use crate::config::OnConflict;
+use crate::exchange::ground::Ground;
 use crate::provider::RefusalKind;
 use crate::semconv::ReasonCode;
 
@@ -20,7 +20,7 @@ impl Ground {
 }
 
 /// The ground of the first conflict for which the configuration wants the call refused.
-pub(super) fn refuses(conflicts: &[Conflict]) -> Option<Ground> {
+pub(crate) fn refuses(conflicts: &[Conflict]) -> Option<Ground> {
     let refused = |conflict: &&Conflict| conflict.on_conflict == OnConflict::Refuse;
     conflicts.iter().find(refused).map(Ground::contradicted)
 }

@@ -1,23 +1,17 @@
 //! The output cap that a call is reserved for: written into the request where the configuration wants it, and lowered to
-//! what the budgets hold (`estimation.on_output_cap`).
+//! what the budgets hold (`estimation.on_output_cap`), which [`super::lowering`] finds out.
 //!
 //! Invariants: the cap is never raised above the client's; what is reserved is all that a provider bills which keeps to
-//! the cap, what it thinks beside the cap included, and after lowering never above what was left when it was asked; a
-//! request that cannot be edited is treated as with `keep`. Each try asks the ledger again, so a balance that others
-//! change in between refuses or lowers further, a bounded number of times.
+//! the cap, what it thinks beside the cap included; a request that cannot be edited is treated as with `keep`; it is
+//! lowered a bounded number of times.
 
-use super::admission::Admission;
-use super::body_edit::Editable;
-use super::ground::Ground;
-use super::reservation::{Demand, Short};
-use crate::budget::Enforcement;
 use crate::call::RequestFacts;
 use crate::config::{Config, OnOutputCap};
-use crate::cost::{self, Consumption};
-use crate::ledger;
+use crate::cost;
+use crate::exchange::editable::{Editable, NO_PLACE, SIGNED_BODY};
+use crate::exchange::ground::Ground;
 use crate::provider::{Endpoint, RefusalKind};
 use crate::semconv::ReasonCode;
-use crate::usage::Usage;
 
 /// How often a cap is lowered for one call.
 const MOST_TRIES: u8 = 4;
@@ -57,8 +51,8 @@ impl OutputCap {
         };
         let kept = match editable {
             _ if mode == OnOutputCap::Keep => None,
-            Editable::Bound => Some(super::body_edit::SIGNED_BODY),
-            _ if !endpoint.can_cap_output(body, facts) => Some(super::body_edit::NO_PLACE),
+            Editable::Bound => Some(SIGNED_BODY),
+            _ if !endpoint.can_cap_output(body, facts) => Some(NO_PLACE),
             _ => None,
         };
         // A cap that leaves nothing beside the thinking is refused by the providers that know such a budget.
@@ -80,8 +74,26 @@ impl OutputCap {
         (self.mode != OnOutputCap::Keep).then_some(self.cap)
     }
 
+    /// The highest cap below this one; `None` where it is not to be lowered, or not once more.
+    pub(super) fn most_below(&self) -> Option<u64> {
+        let lowers = self.mode == OnOutputCap::Fit && self.tries < MOST_TRIES;
+        self.cap.checked_sub(1).filter(|_| lowers)
+    }
+
+    /// The least that it may be lowered to.
+    pub(super) const fn least(&self) -> u64 {
+        self.least
+    }
+
+    /// Lowers it to `cap`, for the budget that has not enough.
+    pub(super) fn lower(&mut self, cap: u64, by: Option<Box<str>>) {
+        self.cap = cap;
+        self.tries = self.tries.saturating_add(1);
+        self.lowered_by = by;
+    }
+
     /// All output tokens that a provider bills which keeps to `cap`.
-    const fn output(&self, cap: u64) -> u64 {
+    pub(super) const fn output(&self, cap: u64) -> u64 {
         cap.saturating_add(self.beside).saturating_mul(self.choices)
     }
 
@@ -101,51 +113,4 @@ impl OutputCap {
         let ground = Ground::blocked(ReasonCode::OutputCapLowered, RefusalKind::Budget, message);
         Some(Ground { by: Some(by), ..ground })
     }
-}
-
-/// Lowers the cap, and with it the estimate, until every budget that enforces has room for it. Says whether it did.
-#[cold]
-pub(super) fn lower(admission: &mut Admission<'_>, demands: &[Demand<'_>], short: &Short) -> bool {
-    let cap = &admission.cap;
-    if cap.mode != OnOutputCap::Fit || cap.tries >= MOST_TRIES {
-        return false;
-    }
-    let Some(below) = cap.cap.checked_sub(1) else { return false };
-    let mut most = below;
-    for (claim, demand) in demands.iter().enumerate() {
-        if demand.budget.enforcement != Enforcement::Enforce {
-            continue;
-        }
-        let balance = if claim == short.claim {
-            short.balance
-        } else {
-            // A budget whose account cannot be read says so itself when it is asked to reserve.
-            match ledger::inspect(admission.ports, admission.now, demand.budget, &demand.key) {
-                Ok(balance) => balance,
-                Err(_) => continue,
-            }
-        };
-        let left = balance.left();
-        let fits = |cap: u64| amount(admission, demand, cap).is_some_and(|amount| amount <= left);
-        match cost::largest_fitting(admission.cap.least, most, fits) {
-            Some(fitting) => most = fitting,
-            None if claim == short.claim => return false,
-            // It has too little for any cap: asked to reserve, it is the one that refuses.
-            None => {}
-        }
-    }
-    let by = demands.get(short.claim).map(|demand| demand.budget.name.clone());
-    let cap = &mut admission.cap;
-    cap.cap = most;
-    cap.tries = cap.tries.saturating_add(1);
-    cap.lowered_by = by;
-    admission.estimate.usage.output_tokens = Some(cap.output(most));
-    true
-}
-
-/// What a budget is asked for if each choice is capped so.
-fn amount(admission: &Admission<'_>, demand: &Demand<'_>, cap: u64) -> Option<crate::amount::Amount> {
-    let output_tokens = Some(admission.cap.output(cap));
-    let usage = Usage { output_tokens, ..admission.estimate.usage };
-    demand.amount_of(admission, &Consumption { usage, ..admission.estimate })
 }

@@ -3,10 +3,10 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::effects::Effects;
 use crate::awu::Awu;
 use crate::config::Sla;
 use crate::decision::Decision;
+use crate::exchange::effects::Effects;
 use crate::ports::Ports;
 use crate::semconv::{ReasonCode, attribute, event as event_name};
 use crate::sla;
@@ -17,7 +17,7 @@ use crate::timestamp::Timestamp;
 
 /// What is measured of one call.
 #[derive(Debug)]
-pub(super) struct Boundary {
+pub(crate) struct Boundary {
     sla: Arc<Sla>,
     /// Whose estimate it is.
     key: String,
@@ -43,7 +43,7 @@ struct Verdict {
 }
 
 impl Boundary {
-    pub(super) fn begin(sla: Arc<Sla>, key: String, probe: bool, decided_at: Timestamp) -> Self {
+    pub(crate) fn begin(sla: Arc<Sla>, key: String, probe: bool, decided_at: Timestamp) -> Self {
         Self {
             sla,
             key,

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use super::admission::Admission;
-use super::ground::Ground;
 use super::rate_headers;
-use super::unanswered::{self, Counted};
+use super::stage::Admission;
 use crate::amount::{Amount, Unit};
 use crate::bucket::Failure;
 use crate::budget::Enforcement;
 use crate::decision::Decision;
+use crate::exchange::ground::Ground;
+use crate::exchange::unanswered::{self, Counted};
 use crate::limit::{self, Allowance, Cause, Refusal, Take, Taken};
 use crate::provider::RefusalKind;
 use crate::rate_limit::RateLimit;

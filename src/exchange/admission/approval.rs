@@ -5,45 +5,22 @@
 
 use serde_json::{Value as Json, json};
 
-use super::admission::Admission;
-use super::ground::Ground;
-use super::names;
-use super::unanswered::Counted;
+use super::stage::Admission;
 use crate::amount::{Amount, Display};
 use crate::approval::{self, Approval, Denied, Invalid};
 use crate::bucket::Failure;
 use crate::budget::Enforcement;
 use crate::call::RequestFacts;
-use crate::config::{Config, FailMode};
+use crate::config::FailMode;
 use crate::cost;
+use crate::exchange::call::Brought;
+use crate::exchange::ground::Ground;
+use crate::exchange::names;
+use crate::exchange::unanswered::Counted;
 use crate::gate::Gate;
-use crate::headers::Headers;
 use crate::provider::RefusalKind;
 use crate::semconv::{ReasonCode, attribute};
 use crate::telemetry::{Attribute, Value};
-
-/// What a request brought as its grant.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Brought {
-    /// Nothing, or nobody would look at it.
-    Nothing,
-    /// One token, unverified.
-    Token(String),
-    /// Several headers, or bytes that are no text.
-    Ambiguous,
-}
-
-/// Keeps the grant that the request's headers bring, where a gate may ask for it.
-pub(super) fn brought(config: &Config, headers: Headers<'_>) -> Brought {
-    if config.approvals.is_empty() {
-        return Brought::Nothing;
-    }
-    match (headers.unique(names::GRANT), headers.all(names::GRANT).next()) {
-        (Some(token), _) => Brought::Token(token.to_owned()),
-        (None, Some(_)) => Brought::Ambiguous,
-        (None, None) => Brought::Nothing,
-    }
-}
 
 /// A gate that the call is above, and what the call is estimated at in its unit.
 struct Need<'c> {

@@ -1,45 +1,23 @@
 //! The last stage of an admission: every budget that applies is reserved, or none.
 
 use std::fmt::Write as _;
-use std::sync::Arc;
 
-use super::admission::Admission;
-use super::execution::{Governing, remaining};
-use super::ground::Ground;
-use super::names;
-use super::output_cap;
-use super::unanswered::{self, Counted, enforcement};
+use super::demand::{Demand, Short};
+use super::lowering;
+use super::stage::Admission;
 use crate::amount::{Amount, Display, Unit};
 use crate::bucket::Failure;
 use crate::budget::{Budget, Enforcement};
-use crate::cost::{self, Consumption};
+use crate::cost;
+use crate::exchange::execution::governing::remaining;
+use crate::exchange::ground::Ground;
+use crate::exchange::names;
+use crate::exchange::unanswered::{self, Counted, enforcement};
 use crate::ledger::{self, Balance, Cause, Claim, Entry, Reserved, Shortage};
 use crate::provider::RefusalKind;
 use crate::semconv::{ReasonCode, attribute};
 use crate::telemetry::{Attribute, Value};
 use crate::timestamp::Timestamp;
-
-/// What one budget is asked for.
-pub(super) struct Demand<'c> {
-    pub(super) budget: &'c Arc<Budget>,
-    pub(super) key: String,
-    amount: Amount,
-}
-
-impl Demand<'_> {
-    /// What it would be asked for if so much were consumed; `None` where that has no price.
-    pub(super) fn amount_of(&self, admission: &Admission<'_>, consumption: &Consumption) -> Option<Amount> {
-        consumption.most(self.budget.unit, &admission.tariff).ok()
-    }
-}
-
-/// A budget has not enough.
-pub(super) struct Short {
-    /// Which of the demands.
-    pub(super) claim: usize,
-    pub(super) balance: Balance,
-    shortage: Shortage,
-}
 
 /// Reserves everywhere, or nowhere.
 ///
@@ -57,7 +35,7 @@ pub(super) fn reserve(admission: &mut Admission<'_>) -> Result<Vec<Entry>, Groun
             Ok(reserved) => break reserved,
             Err(short) => short,
         };
-        if !output_cap::lower(admission, &demands, &short) {
+        if !lowering::lower(admission, &demands, &short) {
             return Err(refused(&short, &demands, admission.now));
         }
         demands = self::demands(admission).0;
@@ -237,20 +215,6 @@ fn account(balance: &Balance, budget: &Budget) -> Vec<Attribute> {
         (attribute::BUDGET_CONSUMED, Value::Double(balance.consumed.to_telemetry(unit))),
         (attribute::BUDGET_REMAINING, Value::Double(remaining(balance, unit))),
         (attribute::BUDGET_PERIOD, Value::text(budget.window.label(balance.window_index))),
-    ]
-}
-
-/// What the span says of the governing reservation.
-pub(super) fn on_span(governing: &Governing) -> [Attribute; 6] {
-    let reserved = governing.amount.to_telemetry(governing.unit());
-    [
-        (attribute::ACCOUNTING_RESERVED, Value::Double(reserved)),
-        (attribute::ACCOUNTING_UNIT, Value::text(governing.unit().as_str())),
-        (attribute::BUDGET_NAME, Value::text(&*governing.budget.name)),
-        (attribute::BUDGET_REMAINING, Value::Double(governing.remaining())),
-        // A client that leaves before the answer leaves no callback in time for the span, which will show this.
-        (attribute::ACCOUNTING_ACTUAL, Value::Double(reserved)),
-        (attribute::RECONCILIATION_COMPLETE, Value::Bool(false)),
     ]
 }
 

@@ -3,14 +3,14 @@
 //! Every policy judges, so that a warning or a shadow behind a refusal is told too; the first refusal in their order is
 //! the one that counts. Tools and text are read from the body only where a policy that applies asks for them.
 
-use super::admission::Admission;
-use super::ground::Ground;
+use super::stage::Admission;
 use super::subject;
 use crate::amount::{Amount, Currency, Unit};
 use crate::awu::Attribution;
 use crate::call::RequestFacts;
 use crate::config::{Config, FailMode, Policy};
 use crate::cost::Consumption;
+use crate::exchange::ground::Ground;
 use crate::policy::{self, Case, Evidence, Violation};
 use crate::provider::{Endpoint, RefusalKind, Unreadable};
 use crate::timestamp::Timestamp;
@@ -47,11 +47,11 @@ pub(super) fn judge(admission: &mut Admission<'_>) -> Result<(), Ground> {
 
 /// What one policy says of a call.
 #[derive(Debug)]
-pub(super) struct Judgement<'c> {
-    pub(super) policy: &'c Policy,
+pub(crate) struct Judgement<'c> {
+    pub(crate) policy: &'c Policy,
     /// The condition by which it does not apply.
-    pub(super) unmet: Option<&'static str>,
-    pub(super) violations: Vec<Violation>,
+    pub(crate) unmet: Option<&'static str>,
+    pub(crate) violations: Vec<Violation>,
 }
 
 impl Judgement<'_> {
@@ -80,18 +80,18 @@ fn ground(policy: &Policy, violation: Violation) -> Ground {
 }
 
 /// All that policies may ask of a call.
-pub(super) struct Inquiry<'c, 'a> {
-    pub(super) config: &'c Config,
-    pub(super) endpoint: &'a Endpoint,
-    pub(super) attribution: &'a Attribution,
-    pub(super) facts: &'a RequestFacts,
-    pub(super) estimate: &'a Consumption,
-    pub(super) content_type: Option<&'a str>,
-    pub(super) body: &'a [u8],
+pub(crate) struct Inquiry<'c, 'a> {
+    pub(crate) config: &'c Config,
+    pub(crate) endpoint: &'a Endpoint,
+    pub(crate) attribution: &'a Attribution,
+    pub(crate) facts: &'a RequestFacts,
+    pub(crate) estimate: &'a Consumption,
+    pub(crate) content_type: Option<&'a str>,
+    pub(crate) body: &'a [u8],
     /// Whether another protocol is asked for: there is no body, and what passes is not seen.
-    pub(super) upgrade: bool,
-    pub(super) route: Option<&'a str>,
-    pub(super) now: Timestamp,
+    pub(crate) upgrade: bool,
+    pub(crate) route: Option<&'a str>,
+    pub(crate) now: Timestamp,
 }
 
 impl<'c> Inquiry<'c, '_> {
@@ -99,7 +99,7 @@ impl<'c> Inquiry<'c, '_> {
     ///
     /// # Errors
     /// The body cannot be read as a policy has to read it.
-    pub(super) fn judge(&self) -> Result<Vec<Judgement<'c>>, Unreadable> {
+    pub(crate) fn judge(&self) -> Result<Vec<Judgement<'c>>, Unreadable> {
         let cost = |currency| self.cost(currency);
         let case = self.case(&cost);
         let judgement = |policy: &'c Policy| Judgement {

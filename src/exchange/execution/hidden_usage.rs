@@ -3,13 +3,13 @@
 //! Every other byte passes as it came. The length and digests of such an answer are not known when its headers pass, so
 //! they are taken off. Of an event that breaks off in the middle, what comes before its first choice is kept back.
 
-use super::effects::HeaderEdit;
+use crate::exchange::effects::HeaderEdit;
 use crate::headers::Headers;
 use crate::provider::UsageChunkRemover;
 
 /// An answer that may hold usage the client did not ask for.
 #[derive(Debug)]
-pub(super) struct HiddenUsage {
+pub(crate) struct HiddenUsage {
     remover: UsageChunkRemover,
 }
 
@@ -18,7 +18,7 @@ const OF_THE_WHOLE: [&str; 5] = ["content-length", "content-md5", "digest", "con
 
 impl HiddenUsage {
     /// Of an answer with these headers; `None` where there is nothing to take out, or where that cannot be done.
-    pub(super) fn in_answer(headers: Headers<'_>, edits: &mut Vec<HeaderEdit>) -> Option<Box<Self>> {
+    pub(crate) fn in_answer(headers: Headers<'_>, edits: &mut Vec<HeaderEdit>) -> Option<Box<Self>> {
         let is_encoded =
             headers.all("content-encoding").any(|value| !value.is_empty() && value != b"identity");
         let is_events = headers.all("content-type").any(|value| {
@@ -34,7 +34,7 @@ impl HiddenUsage {
     }
 
     /// What of the next piece goes on, where that is not the piece itself.
-    pub(super) fn pass(&mut self, chunk: &[u8], end_of_stream: bool) -> Option<Vec<u8>> {
+    pub(crate) fn pass(&mut self, chunk: &[u8], end_of_stream: bool) -> Option<Vec<u8>> {
         let mut passed = self.remover.feed(chunk);
         if end_of_stream {
             passed.extend(self.remover.finish());

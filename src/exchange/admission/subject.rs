@@ -8,7 +8,7 @@ use crate::provider::Endpoint;
 use crate::selector::Subject;
 
 /// The names of a call.
-pub(super) fn of<'a>(
+pub(crate) fn of<'a>(
     attribution: &'a Attribution,
     endpoint: &Endpoint,
     facts: &'a RequestFacts,
@@ -25,7 +25,7 @@ pub(super) fn of<'a>(
 }
 
 /// Envoy's route, where any entry of the configuration is about single ones: that is a call to the host.
-pub(super) fn route(config: &Config, ports: &dyn Ports) -> Option<String> {
+pub(crate) fn route(config: &Config, ports: &dyn Ports) -> Option<String> {
     if !config.asks_for_route {
         return None;
     }

@@ -6,12 +6,12 @@
 //! dies, it comes back by time: a rate flows back, a slot expires; a grant's use stays
 //! spent, an approval too few and never one too many.
 
-use super::effects::Effects;
-use super::expiry;
-use super::settlement::Consumed;
-use super::unanswered::Counted;
+use super::consumed::Consumed;
 use crate::amount::{Amount, Unit};
 use crate::approval::{self, Use};
+use crate::exchange::effects::Effects;
+use crate::exchange::expiry;
+use crate::exchange::unanswered::Counted;
 use crate::ledger::{self, Reservation, Unsettled};
 use crate::limit::{self, Grant};
 use crate::ports::Ports;
@@ -20,7 +20,7 @@ use crate::timestamp::Timestamp;
 
 /// Everything that one call holds. Nothing, and no cost, where no limit is configured.
 #[derive(Debug, Default)]
-pub(super) struct Held {
+pub(crate) struct Held {
     taken: Vec<Taken>,
     slots: Vec<Reservation>,
     approval: Option<Use>,
@@ -35,27 +35,27 @@ struct Taken {
 
 impl Held {
     /// Holds what was taken of a rate limit.
-    pub(super) fn take(&mut self, grant: Grant) {
+    pub(crate) fn take(&mut self, grant: Grant) {
         self.taken.push(Taken { grant, actual: Amount::ZERO });
     }
 
     /// Holds a slot among the calls in flight.
-    pub(super) fn occupy(&mut self, slot: Reservation) {
+    pub(crate) fn occupy(&mut self, slot: Reservation) {
         self.slots.push(slot);
     }
 
     /// Holds the use of a grant that was taken for the call.
-    pub(super) fn approve(&mut self, taken: Use) {
+    pub(crate) fn approve(&mut self, taken: Use) {
         self.approval = Some(taken);
     }
 
     /// Whether nothing is held that has still to come back.
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.taken.is_empty() && self.slots.is_empty()
     }
 
     /// Gives everything back, for a call that nobody executes. What the store does not take, twice, comes back by time.
-    pub(super) fn give_back(&mut self, now: Timestamp, ports: &dyn Ports, effects: &mut Effects) {
+    pub(crate) fn give_back(&mut self, now: Timestamp, ports: &dyn Ports, effects: &mut Effects) {
         self.withdraw(ports, effects);
         if !self.again(now, ports, effects) && !self.again(now, ports, effects) {
             self.abandon(effects);
@@ -64,7 +64,7 @@ impl Held {
 
     /// Ends the holding of a call that was let through. What the store does not take stays held, to be tried
     /// [`Held::again`].
-    pub(super) fn settle(
+    pub(crate) fn settle(
         &mut self,
         consumed: &Consumed,
         now: Timestamp,
@@ -91,7 +91,7 @@ impl Held {
     }
 
     /// Tries what is still held; whether nothing is held any more.
-    pub(super) fn again(&mut self, now: Timestamp, ports: &dyn Ports, effects: &mut Effects) -> bool {
+    pub(crate) fn again(&mut self, now: Timestamp, ports: &dyn Ports, effects: &mut Effects) -> bool {
         let taken = std::mem::take(&mut self.taken);
         self.taken = taken.into_iter().filter_map(|taken| correct(taken, now, ports)).collect();
         let slots = std::mem::take(&mut self.slots);
@@ -100,7 +100,7 @@ impl Held {
     }
 
     /// Lets go of what the store does not take: it comes back by time.
-    pub(super) fn abandon(&mut self, effects: &mut Effects) {
+    pub(crate) fn abandon(&mut self, effects: &mut Effects) {
         for Taken { grant, .. } in std::mem::take(&mut self.taken) {
             let name = &grant.limit().name;
             log::error!("genops: rate limit {name} could not be corrected; it flows back by time");

@@ -1,16 +1,17 @@
 //! The end of an AWU: post or void every reservation, reconcile, report (§2.4, §3.3).
 
-use super::State;
-use super::alert;
-use super::effects::Effects;
-use super::execution::{Execution, Governing, remaining};
-use super::expiry;
-use super::health;
-use super::held::Held;
-use super::unanswered::Counted;
 use crate::amount::{Amount, Unit};
 use crate::config::Config;
 use crate::cost::{self, Consumption};
+use crate::exchange::alert;
+use crate::exchange::effects::Effects;
+use crate::exchange::execution::Execution;
+use crate::exchange::execution::consumed::Consumed;
+use crate::exchange::execution::governing::{Governing, remaining};
+use crate::exchange::execution::settling::{Settling, Unsettled};
+use crate::exchange::expiry;
+use crate::exchange::state::State;
+use crate::exchange::unanswered::Counted;
 use crate::ledger::{self, Balance, Reservation, Settlement};
 use crate::ports::Ports;
 use crate::reconciliation::Reconciliation;
@@ -21,38 +22,9 @@ use crate::telemetry::{Attribute, Value};
 use crate::timestamp::Timestamp;
 use crate::usage::{Completeness, Usage};
 
-/// What an AWU consumed, as far as it is known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(
-    clippy::large_enum_variant,
-    reason = "one for each call, on the stack: a box would only cost an allocation"
-)]
-pub(super) enum Consumed {
-    /// It was never executed (§7.2.1).
-    Nothing,
-    /// These tokens.
-    Used(Usage, Completeness),
-    /// It was executed and left no trace: what was reserved is assumed to be spent.
-    Assumed,
-}
-
-/// A reservation that the ledger could not settle at once; `None` voids it.
-#[derive(Debug)]
-pub(super) struct Unsettled {
-    reservation: Reservation,
-    actual: Option<Amount>,
-}
-
-/// Everything of one AWU that the store could not settle at once.
-#[derive(Debug)]
-pub(super) struct Settling {
-    reservations: Vec<Unsettled>,
-    held: Held,
-}
-
 /// Settles everything and reports it.
 #[inline(never)]
-pub(super) fn settle(
+pub(crate) fn settle(
     config: &Config,
     mut execution: Execution,
     consumed: Consumed,
@@ -96,7 +68,8 @@ pub(super) fn settle(
     }
     emit_cost(&mut effects, config, &execution, &consumed, now);
     if let Some(watch) = execution.watch.take() {
-        health::report(&mut effects, config, &execution, *watch, now, ports);
+        let whose = (&execution.awu, execution.has_span, config.telemetry.otlp.is_some());
+        watch.settled(&mut effects, whose, now, ports);
     }
     count(&mut effects, &consumed, overall);
     execution.held.settle(&consumed, now, ports, &mut effects);
@@ -107,7 +80,7 @@ pub(super) fn settle(
 
 /// Tries once more what could not be settled; what fails again expires.
 #[cold]
-pub(super) fn again(config: &Config, settling: Settling, ports: &dyn Ports) -> (State, Effects) {
+pub(crate) fn again(config: &Config, settling: Settling, ports: &dyn Ports) -> (State, Effects) {
     let Settling { reservations, mut held } = settling;
     let mut effects = Effects::default();
     let mut failed = Vec::new();
@@ -184,8 +157,8 @@ fn actual(
         Unit::Requests => Completeness::Complete,
         Unit::ComputeSeconds if execution.has_ended => Completeness::Complete,
         Unit::ComputeSeconds => Completeness::Incomplete,
-        Unit::Tokens | Unit::WeightedTokens(_) if states_tokens => completeness(consumed),
-        Unit::Money(_) if usage.is_some() => completeness(consumed),
+        Unit::Tokens | Unit::WeightedTokens(_) if states_tokens => consumed.completeness(),
+        Unit::Money(_) if usage.is_some() => consumed.completeness(),
         Unit::Tokens | Unit::WeightedTokens(_) | Unit::Money(_) => {
             return Some((reserved, Completeness::Incomplete));
         }
@@ -194,13 +167,6 @@ fn actual(
         Ok(amount) => Some((amount, certainty)),
         // It was priced when it was reserved; what the answer states instead has no price, so what was reserved stands.
         Err(cost::Unpriced) => Some((reserved, Completeness::Incomplete)),
-    }
-}
-
-const fn completeness(consumed: &Consumed) -> Completeness {
-    match consumed {
-        Consumed::Used(_, completeness) => *completeness,
-        Consumed::Nothing | Consumed::Assumed => Completeness::Incomplete,
     }
 }
 
