@@ -4,10 +4,12 @@
 //! A budget is known by its name: everything else can be edited without losing what its accounts hold, except the unit
 //! and the window's definition, which start new accounts.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use crate::amount::{Amount, Unit};
 use crate::awu::Attribute;
+use crate::model_name;
 use crate::selector::Selector;
 use crate::window::Window;
 
@@ -20,6 +22,16 @@ pub enum Key {
     Model,
     /// The provider.
     Provider,
+}
+
+impl Key {
+    /// The spelling of a value that accounts are kept under: models are alike in any case of letters, all else is not.
+    pub fn fold(self, value: &str) -> Cow<'_, str> {
+        match self {
+            Self::Model => model_name::fold(value),
+            Self::Attribute(_) | Self::Provider => Cow::Borrowed(value),
+        }
+    }
 }
 
 /// What a shortage does to the AWU.
@@ -99,7 +111,7 @@ pub struct Budget {
     pub unit: Unit,
     /// How much each account may hold in one window.
     pub limit: Amount,
-    /// Other limits for some keys, by [`join`]ed key values.
+    /// Other limits for some keys, each as [`key`] makes it of its values.
     pub limits: BTreeMap<Box<str>, Amount>,
     /// When accounts start anew.
     pub window: Window,
@@ -158,31 +170,57 @@ impl Budget {
     }
 }
 
-/// The joined values of `per`, `None` when one is absent.
-pub fn key<'v>(per: &[Key], value: impl FnMut(Key) -> Option<&'v str>) -> Option<String> {
-    let values: Option<Vec<&str>> = per.iter().copied().map(value).collect();
-    Some(join(values?))
-}
-
-/// Joins key values so that different values never give the same key: one value stands as it is, several are separated
-/// by `|`, with `|` and `\` inside them escaped by `\`.
-pub fn join<'v>(values: impl IntoIterator<Item = &'v str>) -> String {
-    let mut values = values.into_iter();
-    let first = values.next().unwrap_or_default();
-    let Some(second) = values.next() else { return first.to_owned() };
-    let mut key = String::new();
-    for (position, value) in [first, second].into_iter().chain(values).enumerate() {
-        if position > 0 {
-            key.push('|');
-        }
-        for letter in value.chars() {
-            if matches!(letter, '|' | '\\') {
-                key.push('\\');
-            }
-            key.push(letter);
+/// The key for the values of `per`, `None` when one is absent: each [`Key::fold`]ed, and joined so that different values
+/// never give the same key. One value stands as it is, several are separated by `|`, with `|` and `\` inside them escaped
+/// by `\`.
+pub fn key<'v>(per: &[Key], mut value: impl FnMut(Key) -> Option<&'v str>) -> Option<String> {
+    let mut joined = String::new();
+    for (position, key) in per.iter().enumerate() {
+        let value = key.fold(value(*key)?);
+        if per.len() == 1 {
+            joined.push_str(&value);
+        } else {
+            append(&mut joined, position, &value);
         }
     }
-    key
+    Some(joined)
+}
+
+fn append(joined: &mut String, position: usize, value: &str) {
+    if position > 0 {
+        joined.push('|');
+    }
+    for letter in value.chars() {
+        if matches!(letter, '|' | '\\') {
+            joined.push('\\');
+        }
+        joined.push(letter);
+    }
+}
+
+/// What [`key`] makes of a key that somebody wrote: its values joined, and not yet folded.
+pub fn fold(per: &[Key], written: &str) -> String {
+    if let [key] = per {
+        return key.fold(written).into_owned();
+    }
+    let mut escaped = false;
+    let values = written.split(|letter| {
+        let separates = letter == '|' && !escaped;
+        escaped = letter == '\\' && !escaped;
+        separates
+    });
+    let mut folded = String::with_capacity(written.len());
+    for (position, value) in values.enumerate() {
+        if position > 0 {
+            folded.push('|');
+        }
+        // Folding knows no bar and no backslash, so what is escaped stays escaped.
+        match per.get(position) {
+            Some(key) => folded.push_str(&key.fold(value)),
+            None => folded.push_str(value),
+        }
+    }
+    folded
 }
 
 #[cfg(test)]
@@ -191,6 +229,11 @@ mod tests {
 
     #[test]
     fn joined_keys_are_equal_only_for_equal_values() {
+        let team_and_feature = [Attribute::Team, Attribute::Feature].map(Key::Attribute);
+        let join = |values: &[&'static str]| {
+            let mut rest = values.iter().copied();
+            key(&team_and_feature[..values.len()], |_| rest.next()).unwrap()
+        };
         let lists: [&[&str]; 9] = [
             &["a", "b"],
             &["a|b", ""],
@@ -204,11 +247,9 @@ mod tests {
         ];
         for (i, one) in lists.iter().enumerate() {
             for (j, other) in lists.iter().enumerate() {
-                let same = join(one.iter().copied()) == join(other.iter().copied());
-                assert_eq!(same, i == j, "{one:?} {other:?}");
+                assert_eq!(join(one) == join(other), i == j, "{one:?} {other:?}");
             }
         }
-        assert_eq!(join(["one|alone"]), "one|alone");
-        assert_eq!(join([]), "");
+        assert_eq!((join(&["one|alone"]), join(&[])), ("one|alone".to_owned(), String::new()));
     }
 }

@@ -26,6 +26,7 @@ pub mod bytes;
 pub mod glob;
 pub mod headers;
 pub mod memo;
+pub mod model_name;
 pub mod model_pattern;
 pub mod ports;
 pub mod semconv;

@@ -33,7 +33,7 @@ pub struct RateLimit {
     pub unit: Unit,
     /// How much comes back in one period; 0 admits the burst once and then nothing.
     pub amount: Amount,
-    /// Other amounts for some keys, by [`budget::join`]ed key values; their bursts change in proportion.
+    /// Other amounts for some keys, each as [`budget::key`] makes it; their bursts change in proportion.
     pub limits: BTreeMap<Box<str>, Amount>,
     /// The period; 0 counts as 1.
     pub period_ms: u64,

@@ -8,6 +8,7 @@
 use crate::awu::{Attribute, Attribution};
 use crate::catalogue::Provider;
 use crate::glob::Glob;
+use crate::model_name;
 
 /// A call as selectors see it.
 #[derive(Clone, Copy, Debug)]
@@ -29,7 +30,7 @@ pub struct Subject<'a> {
 impl<'a> Subject<'a> {
     /// Every model that may answer.
     pub fn models(&self) -> impl Iterator<Item = &'a str> + use<'a> {
-        self.model.into_iter().chain(self.fallback_models.iter().map(String::as_str)).map(str::trim)
+        self.model.into_iter().chain(self.fallback_models.iter().map(String::as_str)).map(model_name::bare)
     }
 
     /// Both names of the provider, this project's first; none where nobody is known.

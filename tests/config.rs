@@ -295,6 +295,38 @@ fn limits_are_read_as_they_are_written_and_their_problems_are_precise() {
 }
 
 #[test]
+fn limits_of_a_model_hold_for_its_name_in_any_case_and_are_not_stated_twice() {
+    let sections = [
+        ("budgets", r#""unit": "tokens", "limit": 9, "window": "day""#),
+        ("rate_limits", r#""unit": "requests", "amount": 9, "period": "day""#),
+        ("concurrency_limits", r#""max": 9"#),
+    ];
+    for (section, rest) in sections {
+        let read = |per: &str, limits: &str| {
+            parse(&format!(
+                r#"{{"{section}": [{{"name": "n", "per": [{per}], "limits": {{{limits}}}, {rest}}}]}}"#
+            ))
+        };
+        let config =
+            read(r#""team", "model""#, r#""Ads|GPT-4o": 3, "ads|gpt-4o": 4, "Ads|B\\|C": 5"#).unwrap();
+        let limit_of = |key: &str| match section {
+            "budgets" => config.budgets[0].limit_of(key).get(),
+            "rate_limits" => config.rate_limits[0].quota_of(key).amount.get(),
+            _ => config.concurrency_limits[0].slots.limit_of(key).get(),
+        };
+        let limits = ["Ads|gpt-4o", "ads|gpt-4o", "Ads|b\\|c", "Ads|GPT-4o"].map(limit_of);
+        assert_eq!(limits, [3, 4, 5, 9], "{section}: attributes differ by case, models do not");
+        let problems = read(r#""model""#, r#""GPT-4o": 3, "gpt-4O": 4"#).unwrap_err();
+        let expected = r#"[0].limits.gpt-4O: is "gpt-4o" once more: models are alike in any case of letters"#;
+        assert_eq!(
+            problems.0.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            [format!("{section}{expected}")]
+        );
+        assert!(read(r#""team""#, r#""Ads": 3, "ads": 4"#).is_ok(), "{section}");
+    }
+}
+
+#[test]
 fn text_that_is_no_json_says_where() {
     let problems = parse("{\"budgets\": [}").unwrap_err();
     assert!(problems.to_string().contains("line 1 column"), "{problems}");

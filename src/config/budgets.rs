@@ -11,7 +11,7 @@ use super::{entry, selector};
 use crate::amount::{Amount, Unit};
 use crate::awu::Attribute;
 use crate::bucket;
-use crate::budget::{Budget, Debt, Key, OnExpiry, OnFull};
+use crate::budget::{self, Budget, Debt, Key, OnExpiry, OnFull};
 use crate::price::PriceList;
 use crate::window::{Period, Weekday, Window};
 
@@ -134,8 +134,13 @@ pub(super) fn limits(section: &Section<'_>, per: &[Key], unit: Unit) -> BTreeMap
     let mut limits = BTreeMap::new();
     for (key, value) in object {
         let path = format!("{}.{key}", section.path_of("limits"));
+        let folded = budget::fold(per, key);
         match limit(value, unit) {
-            Some(limit) => _ = limits.insert(key.as_str().into(), limit),
+            Some(_) if limits.contains_key(&*folded) => {
+                let message = format!("is {folded:?} once more: models are alike in any case of letters");
+                section.problems().add(path, message);
+            }
+            Some(limit) => _ = limits.insert(folded.into(), limit),
             None => section.problems().add(path, limit_problem(value, unit)),
         }
     }

@@ -46,8 +46,8 @@ pub(super) fn check(admission: &mut Admission<'_>) -> Result<(), Ground> {
 fn upstream(admission: &Admission<'_>) -> String {
     let cluster = admission.ports.property(&["xds", "cluster_name"]).unwrap_or_default();
     let cluster = String::from_utf8_lossy(&cluster);
-    let of = |key| admission.value(key).unwrap_or_default();
-    [&cluster, of(Key::Provider), of(Key::Model)].join("|")
+    let of = |key: Key| key.fold(admission.value(key).unwrap_or_default());
+    [&*cluster, &of(Key::Provider), &of(Key::Model)].join("|")
 }
 
 fn ask(admission: &mut Admission<'_>, breaker: &Arc<Breaker>, key: &str) -> Result<(), Ground> {
