@@ -178,7 +178,7 @@ impl Execution {
     fn consumed(&mut self, config: &Config, ended_cleanly: bool) -> Consumed {
         match std::mem::replace(&mut self.answer, Answer::Lost) {
             Answer::Awaited | Answer::Lost | Answer::Upgraded => Consumed::Assumed,
-            Answer::Reading { reader, status, .. } => {
+            Answer::Reading { mut reader, status, .. } => {
                 let reading = reader.finish(ended_cleanly);
                 self.service_tier = reading.service_tier.unwrap_or(self.service_tier);
                 if let Some(watch) = &mut self.watch {

@@ -251,7 +251,7 @@ fn combine(figures: &mut Figures, stated: &Figures, merge: Merge) {
         }
         Merge::Replace => {}
         Merge::LastOfEach => figures.take_from(stated, |_, new| new),
-        Merge::LargestOfEach => figures.take_from(stated, u64::max),
+        Merge::LargestOfEach => figures.take_from(stated, u32::max),
     }
 }
 

@@ -72,21 +72,29 @@ const FIGURES: usize = 29;
 /// longest context that any model has.
 pub(crate) const MOST: u64 = 1_000_000_000;
 
+// Figures are kept in 32 bits, of which a sum that is too large has to be larger than any figure.
+const _: () = assert!(MOST < u32::MAX as u64);
+
 /// Which figures were stated, and what they are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Figures {
-    values: [u64; FIGURES],
+    values: [u32; FIGURES],
     stated: u32,
 }
 
 impl Figures {
     pub(crate) fn get(&self, figure: Figure) -> Option<u64> {
-        if self.stated & bit(figure) == 0 { None } else { self.values.get(figure as usize).copied() }
+        if self.stated & bit(figure) == 0 {
+            None
+        } else {
+            self.values.get(figure as usize).copied().map(u64::from)
+        }
     }
 
+    /// States a figure of at most [`MOST`]; a sum of several may be told from one by being larger.
     pub(crate) fn set(&mut self, figure: Figure, value: u64) {
         if let Some(slot) = self.values.get_mut(figure as usize) {
-            *slot = value;
+            *slot = u32::try_from(value).unwrap_or(u32::MAX);
             self.stated |= bit(figure);
         }
     }
@@ -111,7 +119,7 @@ impl Figures {
     }
 
     /// Every figure that `newer` states, by `choose(old, new)`.
-    pub(crate) fn take_from(&mut self, newer: &Self, choose: fn(u64, u64) -> u64) {
+    pub(crate) fn take_from(&mut self, newer: &Self, choose: fn(u32, u32) -> u32) {
         for ((index, slot), new) in self.values.iter_mut().enumerate().zip(newer.values) {
             let bit = 1_u32.checked_shl(index as u32).unwrap_or(0);
             if newer.stated & bit != 0 {

@@ -119,7 +119,7 @@ impl UsageReader {
     }
 
     /// The answer ended; `ended_cleanly` unless the connection broke or the exchange was abandoned.
-    pub fn finish(mut self, ended_cleanly: bool) -> Reading {
+    pub fn finish(&mut self, ended_cleanly: bool) -> Reading {
         let mid_frame = match &mut self.framing {
             Framing::Sse(sse) => {
                 sse.finish(&mut self.documents);
@@ -141,8 +141,8 @@ impl UsageReader {
             events: self.documents.count,
             service_tier: self.documents.document.service_tier,
             streamed: matches!(self.framing, Framing::Sse(_) | Framing::EventStream(_)),
-            model: self.documents.document.model,
-            error: self.documents.document.error,
+            model: self.documents.document.model.take(),
+            error: self.documents.document.error.take(),
         }
     }
 

@@ -65,6 +65,15 @@ pub(crate) trait Sink {
     fn string_length(&mut self, bytes: usize);
     /// The string value ended; the span includes its quotes.
     fn string_end(&mut self, span: Span);
+    /// A whole string value, of which so much was wanted: its one run and its end.
+    fn plain_string(&mut self, want: Want, text: &[u8], span: Span) {
+        match want {
+            Want::Length if !text.is_empty() => self.string_length(text.len()),
+            Want::Parts if !text.is_empty() => self.string_part(text),
+            _ => {}
+        }
+        self.string_end(span);
+    }
     /// Whether nothing becomes of a number or literal that comes now.
     fn ignores_scalar(&self) -> bool {
         false

@@ -9,7 +9,7 @@ use std::fmt;
 use super::event::{Container, Sink, Span, Want};
 use super::meter::{Meter, Mode};
 use super::scalar::Scalar;
-use super::scratch::Scratch;
+use super::scratch::Spill;
 use crate::bytes;
 
 /// Open containers that the tree knows, arrays included. No path is longer; deeper array nesting is not followed.
@@ -61,11 +61,12 @@ pub(crate) const fn node<F>(key: &'static str, children: &'static [Node<F>]) -> 
 impl<F> Node<F> {
     /// The step that this key takes.
     fn child(&'static self, key: &[u8]) -> Option<&'static Self> {
+        // Length and first byte tell most keys apart, without a look at the rest.
         let first = key.first();
-        // The first byte tells most keys apart without a call to compare the rest.
-        self.children
-            .iter()
-            .find(|child| child.key.as_bytes().first() == first && bytes::same(child.key.as_bytes(), key))
+        self.children.iter().find(|child| {
+            let name = child.key.as_bytes();
+            name.len() == key.len() && name.first() == first && bytes::same(name, key)
+        })
     }
 
     /// The same node, also announced to the visitor when a container opens or a scalar comes.
@@ -126,7 +127,7 @@ pub(crate) struct Matcher<F: 'static> {
     /// The depth at which a measured container opened.
     measured: Option<u16>,
     string: Str<F>,
-    taken: Scratch<TAKEN>,
+    taken: Spill<TAKEN>,
     /// What was measured so far, over all documents.
     pub(crate) meter: Meter,
 }
@@ -149,7 +150,7 @@ impl<F: Copy> Matcher<F> {
             matched: None,
             measured: None,
             string: Str::Ignored,
-            taken: Scratch::new(),
+            taken: Spill::new(),
             meter: Meter::new(),
         }
     }
@@ -182,6 +183,14 @@ impl<F: Copy> Matcher<F> {
             None => None,
             Some(frame) if frame.is_array => Some((frame.node, true)),
             Some(_) => self.matched.map(|node| (node, false)),
+        }
+    }
+
+    /// A measured string ended.
+    fn end_measured(&mut self) {
+        self.meter.string_end();
+        if self.measured.is_none() {
+            self.meter.leave();
         }
     }
 
@@ -309,17 +318,31 @@ impl<F: Copy, V: Visitor<F>> Sink for Matching<'_, F, V> {
         let matcher = &mut *self.matcher;
         match matcher.string {
             Str::Ignored => {}
-            Str::Measured => {
-                matcher.meter.string_end();
-                if matcher.measured.is_none() {
-                    matcher.meter.leave();
-                }
-            }
+            Str::Measured => matcher.end_measured(),
             Str::Taken { field, in_array } => {
                 self.visitor.string(field, matcher.taken.whole(), span, in_array);
             }
         }
         matcher.string = Str::Ignored;
+    }
+
+    fn plain_string(&mut self, want: Want, text: &[u8], span: Span) {
+        let matcher = &mut *self.matcher;
+        match std::mem::replace(&mut matcher.string, Str::Ignored) {
+            Str::Ignored => {}
+            Str::Measured => {
+                match want {
+                    Want::Length => matcher.meter.add_text(text.len()),
+                    Want::Parts => matcher.meter.string_part(text),
+                    Want::Nothing => {}
+                }
+                matcher.end_measured();
+            }
+            Str::Taken { field, in_array } => {
+                let text = Some(text).filter(|text| text.len() <= TAKEN);
+                self.visitor.string(field, text, span, in_array);
+            }
+        }
     }
 
     fn ignores_scalar(&self) -> bool {

@@ -6,6 +6,7 @@
 
 mod event;
 pub(crate) mod matcher;
+mod members;
 pub(crate) mod meter;
 mod scalar;
 pub(crate) mod scratch;

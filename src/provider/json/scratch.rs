@@ -1,6 +1,6 @@
-//! A small bounded byte buffer for what crosses chunk boundaries.
+//! Small bounded byte buffers for what crosses chunk boundaries.
 //!
-//! Never grows: bytes past the bound are dropped and remembered as an overflow, so that a hostile document costs nothing.
+//! Bytes past the bound are dropped and remembered as an overflow, so that a hostile document costs nothing.
 
 use std::fmt;
 
@@ -61,5 +61,49 @@ impl<const N: usize> Scratch<N> {
     /// Whether nothing was pushed.
     pub(crate) const fn is_empty(&self) -> bool {
         self.len == 0 && !self.overflowed
+    }
+}
+
+/// At most `N` bytes that are seldom needed: none of them takes room before.
+#[derive(Clone)]
+pub(crate) struct Spill<const N: usize> {
+    bytes: Vec<u8>,
+    overflowed: bool,
+}
+
+/// Shows how much is held, never what: it may be content.
+impl<const N: usize> fmt::Debug for Spill<N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Spill({} of {N} bytes)", self.bytes.len())
+    }
+}
+
+impl<const N: usize> Spill<N> {
+    /// An empty buffer.
+    pub(crate) const fn new() -> Self {
+        Self { bytes: Vec::new(), overflowed: false }
+    }
+
+    /// Appends what fits; notes an overflow otherwise. What is held does not depend on how it came in pieces.
+    pub(crate) fn push(&mut self, more: &[u8]) {
+        let fits = more.get(..N.saturating_sub(self.bytes.len())).unwrap_or(more);
+        self.bytes.extend_from_slice(fits);
+        self.overflowed |= fits.len() < more.len();
+    }
+
+    /// Empties the buffer.
+    pub(crate) fn clear(&mut self) {
+        self.bytes.clear();
+        self.overflowed = false;
+    }
+
+    /// The bytes, or `None` when there were more than fit.
+    pub(crate) fn whole(&self) -> Option<&[u8]> {
+        if self.overflowed { None } else { Some(&self.bytes) }
+    }
+
+    /// Whether nothing was pushed.
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.bytes.is_empty() && !self.overflowed
     }
 }

@@ -6,7 +6,7 @@
 
 use super::event::{Container, Malformed, Sink, Span, Want};
 use super::scalar::{Scalar, is_scalar_byte};
-use super::scratch::Scratch;
+use super::scratch::Spill;
 use super::search::{after_blanks, quote_or_backslash, simple_escape};
 
 /// Containers may nest this deep; no provider's own documents come near it.
@@ -15,7 +15,7 @@ const MAX_DEPTH: u8 = 127;
 pub(super) const SCRATCH: usize = 96;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
+pub(super) enum State {
     /// A value must come.
     Value,
     /// After `[`: a value, or the end.
@@ -37,7 +37,7 @@ enum State {
 /// The incremental tokenizer of one document.
 #[derive(Clone, Debug)]
 pub(crate) struct Tokenizer {
-    state: State,
+    pub(super) state: State,
     depth: u8,
     /// One bit per open container, the innermost lowest: 1 is an object.
     objects: u128,
@@ -47,7 +47,7 @@ pub(crate) struct Tokenizer {
     want: Want,
     /// Decoded bytes of it that the sink has not been told of.
     counted: usize,
-    scratch: Scratch<SCRATCH>,
+    scratch: Spill<SCRATCH>,
     code_unit: u32,
     code_digits: u8,
     high_surrogate: Option<u32>,
@@ -66,7 +66,7 @@ impl Tokenizer {
             in_key: false,
             want: Want::Nothing,
             counted: 0,
-            scratch: Scratch::new(),
+            scratch: Spill::new(),
             code_unit: 0,
             code_digits: 0,
             high_surrogate: None,
@@ -77,7 +77,11 @@ impl Tokenizer {
 
     /// Before the next document.
     pub(crate) fn reset(&mut self) {
-        *self = Self::new();
+        self.state = State::Value;
+        self.depth = 0;
+        self.objects = 0;
+        self.counted = 0;
+        self.consumed = 0;
     }
 
     /// Whether the document has ended.
@@ -144,8 +148,7 @@ impl Tokenizer {
             (State::Comma, b'}') if self.in_object() => self.close(at, sink),
             (State::Comma, b']') if !self.in_object() => self.close(at, sink),
             (State::FirstKey | State::Key, b'"') => {
-                let want = if sink.wants_key() { Want::Parts } else { Want::Nothing };
-                self.begin_string(true, want, at);
+                return self.members(token, at.saturating_add(token.len()), sink);
             }
             (State::Value | State::FirstElement, byte) => return self.value(byte, token, tail, at, sink),
             _ => return Err(Malformed::Unexpected { at }),
@@ -153,7 +156,7 @@ impl Tokenizer {
         Ok(tail)
     }
 
-    fn value<'a, S: Sink>(
+    pub(super) fn value<'a, S: Sink>(
         &mut self,
         byte: u8,
         token: &'a [u8],
@@ -179,7 +182,7 @@ impl Tokenizer {
         Ok(tail)
     }
 
-    const fn in_object(&self) -> bool {
+    pub(super) const fn in_object(&self) -> bool {
         self.objects & 1 == 1
     }
 
@@ -197,7 +200,7 @@ impl Tokenizer {
         Ok(())
     }
 
-    fn close<S: Sink>(&mut self, at: usize, sink: &mut S) {
+    pub(super) fn close<S: Sink>(&mut self, at: usize, sink: &mut S) {
         let container = if self.in_object() { Container::Object } else { Container::Array };
         self.depth = self.depth.saturating_sub(1);
         self.objects >>= 1;
@@ -205,11 +208,11 @@ impl Tokenizer {
         sink.end(container, at);
     }
 
-    const fn value_ended(&mut self) {
+    pub(super) const fn value_ended(&mut self) {
         self.state = if self.depth == 0 { State::Done } else { State::Comma };
     }
 
-    fn begin_string(&mut self, is_key: bool, want: Want, at: usize) {
+    pub(super) fn begin_string(&mut self, is_key: bool, want: Want, at: usize) {
         self.in_key = is_key;
         self.want = want;
         self.token_start = at;
@@ -253,25 +256,18 @@ impl Tokenizer {
         }
     }
 
-    /// Most strings are followed by another: the step there, without a state for each byte between them.
+    /// Most strings in an array are followed by another: the step there, without a state for each byte between them.
     fn next_string<'a, S: Sink>(&mut self, tail: &'a [u8], at: usize, sink: &mut S) -> &'a [u8] {
-        let (between, rest) = match tail {
-            [between, b'"', rest @ ..] => (*between, rest),
-            [between, b' ', b'"', rest @ ..] => (*between, rest),
+        let rest = match tail {
+            [b',', b'"', rest @ ..] | [b',', b' ', b'"', rest @ ..] => rest,
             _ => return tail,
         };
-        let is_key = match (self.state, between) {
-            (State::Colon, b':') => false,
-            (State::Comma, b',') => self.in_object(),
-            _ => return tail,
-        };
+        if self.state != State::Comma || self.in_object() {
+            return tail;
+        }
         let at = at.saturating_add(tail.len().saturating_sub(rest.len()).saturating_sub(1));
-        let want = match is_key {
-            true if sink.wants_key() => Want::Parts,
-            true => Want::Nothing,
-            false => sink.wants_string(),
-        };
-        self.begin_string(is_key, want, at);
+        let want = sink.wants_string();
+        self.begin_string(false, want, at);
         rest
     }
 
