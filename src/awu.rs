@@ -183,13 +183,9 @@ impl AwuId {
 
 /// Lower-case hexadecimal; formatting a 128-bit number costs a call's worth of divisions.
 fn hex(bytes: &[u8]) -> String {
-    let digit = |nibble: u8| char::from_digit(nibble.into(), 16).unwrap_or('0');
-    let mut text = String::with_capacity(49);
-    for byte in bytes {
-        text.push(digit(byte >> 4));
-        text.push(digit(byte & 0x0f));
-    }
-    text
+    let digit = |nibble: u8| nibble.wrapping_add(if nibble < 10 { b'0' } else { b'a' - 10 });
+    let digits = bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0x0f)]);
+    digits.map(char::from).collect()
 }
 
 /// One AI Workload Unit: identity, attribution and operation, fixed from the moment it exists.

@@ -13,6 +13,12 @@ pub fn same(one: &[u8], other: &[u8]) -> bool {
     equal_words && rest.iter().zip(other_rest).all(|(a, b)| a == b)
 }
 
+/// Whether `text` begins with `prefix`.
+#[inline]
+pub fn starts_with(text: &[u8], prefix: &[u8]) -> bool {
+    text.get(..prefix.len()).is_some_and(|start| same(start, prefix))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -23,6 +29,8 @@ mod tests {
             let text = vec![b'a'; length];
             assert!(same(&text, &text.clone()));
             assert!(!same(&text, &vec![b'a'; length + 1]));
+            assert!(starts_with(&vec![b'a'; length + 1], &text));
+            assert!(!starts_with(&text, &vec![b'a'; length + 1]));
             for at in 0..length {
                 let mut other = text.clone();
                 other[at] = b'b';

@@ -138,8 +138,8 @@ fn a_figure_that_no_call_can_have_counts_as_not_stated() {
     );
 
     let mut metered = UsageReader::new(&endpoint(titan), 200);
-    metered.header("x-amzn-bedrock-input-token-count", "18446744073709551615");
-    metered.header("x-amzn-bedrock-output-token-count", "3");
+    metered.header(b"x-amzn-bedrock-input-token-count", b"18446744073709551615");
+    metered.header(b"x-amzn-bedrock-output-token-count", b"3");
     metered.feed(b"{}");
     let reading = metered.finish(true);
     assert_eq!((reading.usage.input_tokens, reading.usage.output_tokens), (None, Some(3)));

@@ -1,6 +1,7 @@
 //! One account and the four things that can happen to it: reserve, post, void, expire.
 //!
-//! Pure and total: each takes an account and returns the new one. Knows no store, no key and no calendar.
+//! Pure and total: each changes the account and nothing else, or leaves it as it was. Knows no store, no key and no
+//! calendar.
 //! Invariants: an enforced reservation is admitted only if consumed + pending + amount ≤ limit; a reservation leaves
 //! `pending` once, by post, void or expiry; after [`Account::expire`] at a clock, no pending amount is due at that clock.
 
@@ -90,66 +91,62 @@ impl Account {
 
     /// Reserves, or says why not. With anything but [`Enforcement::Enforce`] a shortage is noted and not refused.
     pub(crate) fn reserve(
-        &self,
+        &mut self,
         hold: Hold,
         limit: Amount,
         enforcement: Enforcement,
-    ) -> Result<(Self, Option<Shortage>), NotReserved> {
+    ) -> Result<Option<Shortage>, NotReserved> {
         let shortage = self.shortage(hold.amount, limit);
         if let (Some(shortage), Enforcement::Enforce) = (shortage, enforcement) {
             return Err(NotReserved::Short(shortage));
         }
-        let account = self.holding(hold).map_err(|NoRoom| NotReserved::NoRoom)?;
-        Ok((account, shortage))
+        self.hold(hold).map_err(|NoRoom| NotReserved::NoRoom)?;
+        Ok(shortage)
     }
 
     /// Settles a reservation with the actual amount. The actual counts in full even if the reservation is not found.
-    pub(crate) fn post(&self, hold: Hold, actual: Amount, clock_ms: u64) -> (Self, Held) {
-        let (mut account, held) = self.void(hold, clock_ms);
-        account.posted = account.posted.plus(actual);
-        (account, held)
+    pub(crate) fn post(&mut self, hold: Hold, actual: Amount, clock_ms: u64) -> Held {
+        let held = self.void(hold, clock_ms);
+        self.posted = self.posted.plus(actual);
+        held
     }
 
     /// Gives a reservation back: out of `pending`, or out of `posted` if it had expired and counted as spent.
-    pub(crate) fn void(&self, hold: Hold, clock_ms: u64) -> (Self, Held) {
-        let mut account = self.clone();
+    pub(crate) fn void(&mut self, hold: Hold, clock_ms: u64) -> Held {
         if hold.expiry.is_due(clock_ms) {
             if hold.expiry.then == OnExpiry::Consume {
-                account.posted = account.posted.minus(hold.amount);
+                self.posted = self.posted.minus(hold.amount);
             }
-            return (account, Held::Expired);
+            return Held::Expired;
         }
-        let found = account.pending.iter().position(|pending| {
+        let found = self.pending.iter().position(|pending| {
             pending.expiry == hold.expiry && pending.amount >= hold.amount && pending.reservations > 0
         });
-        let Some(position) = found else { return (account, Held::Missing) };
-        if let Some(pending) = account.pending.get_mut(position) {
+        let Some(position) = found else { return Held::Missing };
+        if let Some(pending) = self.pending.get_mut(position) {
             pending.amount = pending.amount.minus(hold.amount);
             pending.reservations = pending.reservations.saturating_sub(1);
         }
-        account.pending.retain(|pending| pending.reservations > 0);
-        (account, Held::Pending)
+        self.pending.retain(|pending| pending.reservations > 0);
+        Held::Pending
     }
 
     /// Resolves every pending amount that is due: it is posted or given back, as its reservation was made.
-    pub(crate) fn expire(&self, clock_ms: u64) -> Option<(Self, Expired)> {
-        if !self.pending.iter().any(|pending| pending.expiry.is_due(clock_ms)) {
-            return None;
-        }
-        let mut account = self.clone();
+    pub(crate) fn expire(&mut self, clock_ms: u64) -> Expired {
         let mut expired = Expired::default();
-        account.pending.retain(|pending| {
+        let posted = &mut self.posted;
+        self.pending.retain(|pending| {
             let due = pending.expiry.is_due(clock_ms);
             if due {
                 expired.amount = expired.amount.plus(pending.amount);
                 expired.reservations = expired.reservations.saturating_add(pending.reservations);
                 if pending.expiry.then == OnExpiry::Consume {
-                    account.posted = account.posted.plus(pending.amount);
+                    *posted = posted.plus(pending.amount);
                 }
             }
             !due
         });
-        Some((account, expired))
+        expired
     }
 
     /// Announces the thresholds that consumption has reached and that nobody announced before.
@@ -175,22 +172,21 @@ impl Account {
         }
     }
 
-    fn holding(&self, hold: Hold) -> Result<Self, NoRoom> {
+    fn hold(&mut self, hold: Hold) -> Result<(), NoRoom> {
         self.pending().get().checked_add(hold.amount.get()).ok_or(NoRoom)?;
-        let mut account = self.clone();
-        let position = account.pending.partition_point(|pending| pending.expiry < hold.expiry);
-        let full = account.pending.len() >= MAX_PENDING;
-        match account.pending.get_mut(position) {
+        let position = self.pending.partition_point(|pending| pending.expiry < hold.expiry);
+        let full = self.pending.len() >= MAX_PENDING;
+        match self.pending.get_mut(position) {
             Some(pending) if pending.expiry == hold.expiry => {
-                pending.amount = pending.amount.plus(hold.amount);
                 pending.reservations = pending.reservations.checked_add(1).ok_or(NoRoom)?;
+                pending.amount = pending.amount.plus(hold.amount);
             }
             _ if full => return Err(NoRoom),
             _ => {
                 let Hold { amount, expiry } = hold;
-                account.pending.insert(position, Pending { expiry, amount, reservations: 1 });
+                self.pending.insert(position, Pending { expiry, amount, reservations: 1 });
             }
         }
-        Ok(account)
+        Ok(())
     }
 }

@@ -214,10 +214,7 @@ impl Entry<'_> {
     ) -> Result<Expired, Corrupt> {
         let window_index = self.window_index;
         let account = self.open()?;
-        let mut told = Expired::default();
-        if let Some((after, expired)) = account.expire(clock_ms) {
-            (*account, told) = (after, expired);
-        }
+        let told = account.expire(clock_ms);
         if let (Debt::Carry, Some((index, consumed))) = (policy, before) {
             account.carried = debt(consumed, limit, window_index.saturating_sub(index));
         }

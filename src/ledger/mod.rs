@@ -127,7 +127,7 @@ pub fn inspect<S: Store + ?Sized>(
     key: &str,
 ) -> Result<Balance, Failure> {
     let place = Place::of(budget, key)?;
-    transact(store, &place.record(budget), |record| {
+    transact(store, place.record(), |record| {
         let mut book = Book::open(budget, &place, record, now);
         let position = book.current().unwrap_or_else(|| book.push());
         book.refresh()?;
@@ -162,7 +162,7 @@ fn reserve_at<S: Store + ?Sized>(
     place: Place,
 ) -> Result<Option<Tried>, Failure> {
     let budget = claim.budget;
-    let made = transact(store, &place.record(budget), |record| {
+    let made = transact(store, place.record(), |record| {
         reserve_in(Book::open(budget, &place, record, now), budget, claim.amount)
     })?;
     Ok(made.map(|made| match made.result {
@@ -201,10 +201,7 @@ fn reserve_in(
     let limit = book.limit();
     let account = book.account(position)?;
     let result = match account.reserve(hold, limit, budget.enforcement) {
-        Ok((after, shortage)) => {
-            *account = after;
-            Ok((hold, shortage))
-        }
+        Ok(shortage) => Ok((hold, shortage)),
         Err(NotReserved::Short(shortage)) => Err(shortage),
         Err(NotReserved::NoRoom) => return Err(Failure::Full),
     };
@@ -224,7 +221,7 @@ fn resolve<S: Store + ?Sized>(
     actual: Option<Amount>,
 ) -> Result<Settlement, Box<Unsettled>> {
     let budget = &*reservation.budget;
-    let settled = transact(store, &reservation.place.record(budget), |record| {
+    let settled = transact(store, reservation.place.record(), |record| {
         resolve_in(Book::open(budget, &reservation.place, record, now), &reservation, actual)
     });
     settled.map_err(|error| Box::new(Unsettled { error, reservation }))
@@ -250,11 +247,10 @@ fn resolve_in(
     notices.expired(book.refresh()?);
     let (clock_ms, limit) = (book.clock_ms(), book.limit());
     let account = book.account(position)?;
-    let (after, held) = match actual {
+    let held = match actual {
         Some(actual) => account.post(*hold, actual, clock_ms),
         None => account.void(*hold, clock_ms),
     };
-    *account = after;
     let crossed = account.announce(limit, &budget.alert_at);
     let balance = book.balance(position)?;
     notices.crossed(crossed, book.key(), balance);

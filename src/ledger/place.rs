@@ -9,7 +9,8 @@ use crate::budget::Budget;
 /// One account's home, for all windows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Place {
-    bucket: Bucket,
+    /// The record's name in the store, made once: a reservation is resolved where it was made.
+    record: String,
     identity: Box<[u8]>,
 }
 
@@ -20,17 +21,22 @@ impl Place {
             return Err(Failure::KeyTooLong);
         }
         let bucket = if budget.per.is_empty() { Bucket::Numbered(0) } else { Bucket::of(key) };
-        Ok(Self { bucket, identity: identity(budget, key) })
+        Ok(Self::in_bucket(bucket, budget, key))
     }
 
     /// Where the keys meet for which there was no room.
     pub(crate) fn shared(budget: &Budget) -> Self {
-        Self { bucket: Bucket::Shared, identity: identity(budget, "") }
+        Self::in_bucket(Bucket::Shared, budget, "")
+    }
+
+    fn in_bucket(bucket: Bucket, budget: &Budget, key: &str) -> Self {
+        let record = bucket.record(budget.family.as_str(), &budget.name);
+        Self { record, identity: identity(budget, key) }
     }
 
     /// The record's name in the store.
-    pub(crate) fn record(&self, budget: &Budget) -> String {
-        self.bucket.record(budget.family.as_str(), &budget.name)
+    pub(crate) fn record(&self) -> &str {
+        &self.record
     }
 
     /// Window definition, unit and key: equal exactly for the same account.

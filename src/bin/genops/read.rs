@@ -108,7 +108,7 @@ fn read_answer(endpoint: &Endpoint, status: u16, response: &Value, seed: Option<
     for (name, value) in response.get("headers").and_then(Value::as_object).into_iter().flatten() {
         // Recorded bodies are decoded already.
         if let (Some(value), false) = (text(value), name.eq_ignore_ascii_case("content-encoding")) {
-            reader.header(&name.to_ascii_lowercase(), value);
+            reader.header(name.to_ascii_lowercase().as_bytes(), value.as_bytes());
         }
     }
     let body = body(response);

@@ -90,9 +90,7 @@ impl Execution {
     fn reading(&self, status: u16, headers: Headers<'_>) -> Answer {
         let mut reader = Box::new(UsageReader::new(&self.endpoint, status));
         for (name, value) in headers.iter().filter(|(name, _)| UsageReader::reads_header(name)) {
-            if let (Ok(name), Ok(value)) = (std::str::from_utf8(name), std::str::from_utf8(value)) {
-                reader.header(name, value);
-            }
+            reader.header(name, value);
         }
         Answer::Reading { reader, status }
     }

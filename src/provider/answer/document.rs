@@ -182,12 +182,12 @@ fn modality(name: &str) -> Modality {
 }
 
 /// Figures from response headers, under the names that providers give them.
-pub(crate) fn header_figure(name: &str) -> Option<Figure> {
+pub(crate) fn header_figure(name: &[u8]) -> Option<Figure> {
     Some(match name {
-        "x-amzn-bedrock-input-token-count" | "x-prompt-tokens" => Figure::MeteredInput,
-        "x-amzn-bedrock-output-token-count" | "x-generated-tokens" => Figure::MeteredOutput,
-        "x-amzn-bedrock-cache-read-input-token-count" => Figure::MeteredCached,
-        "x-amzn-bedrock-cache-write-input-token-count" => Figure::MeteredCacheWrite,
+        b"x-amzn-bedrock-input-token-count" | b"x-prompt-tokens" => Figure::MeteredInput,
+        b"x-amzn-bedrock-output-token-count" | b"x-generated-tokens" => Figure::MeteredOutput,
+        b"x-amzn-bedrock-cache-read-input-token-count" => Figure::MeteredCached,
+        b"x-amzn-bedrock-cache-write-input-token-count" => Figure::MeteredCacheWrite,
         _ => return None,
     })
 }

@@ -55,17 +55,18 @@ impl UsageReader {
     }
 
     /// Takes a response header, its name in lower case. Those that say nothing of usage are ignored.
-    pub fn header(&mut self, name: &str, value: &str) {
+    pub fn header(&mut self, name: &[u8], value: &[u8]) {
         match name {
-            "content-type" if is_binary(value) => self.framing = Framing::Opaque,
-            "x-amzn-errortype" => {
-                let kind = value.split(':').next().unwrap_or(value);
-                self.documents.error(Some(kind));
+            b"content-type" if is_binary(value) => self.framing = Framing::Opaque,
+            b"x-amzn-errortype" => {
+                let kind = value.split(|byte| *byte == b':').next().unwrap_or(value);
+                self.documents.error(std::str::from_utf8(kind).ok());
             }
-            "content-encoding" => self.encoded = !matches!(value.trim(), "" | "identity"),
+            b"content-encoding" => self.encoded = !matches!(value.trim_ascii(), b"" | b"identity"),
             name => {
                 if let Some(figure) = header_figure(name)
-                    && let Ok(value) = value.trim().parse()
+                    && let Some(value) =
+                        std::str::from_utf8(value).ok().and_then(|text| text.trim().parse().ok())
                 {
                     if value > MOST {
                         self.documents.document.is_implausible = true;
@@ -186,9 +187,9 @@ fn sniff(first: u8) -> Framing {
 }
 
 /// Whether a content type is none that could state usage.
-fn is_binary(content_type: &str) -> bool {
-    let media = content_type.trim_start();
-    ["audio/", "image/", "video/"]
+fn is_binary(content_type: &[u8]) -> bool {
+    let media = content_type.trim_ascii_start();
+    [b"audio/", b"image/", b"video/"]
         .iter()
-        .any(|kind| media.get(..kind.len()).is_some_and(|start| start.eq_ignore_ascii_case(kind)))
+        .any(|kind| media.get(..kind.len()).is_some_and(|start| start.eq_ignore_ascii_case(*kind)))
 }

@@ -34,6 +34,17 @@ pub(crate) struct Node<F: 'static> {
     kind: Kind,
     field: Option<F>,
     children: &'static [Node<F>],
+    /// The [`mark`]s of all children.
+    marks: u64,
+}
+
+/// One of 64 bits, the same for keys that differ in nothing but the case of ASCII letters.
+const fn mark(key: &[u8]) -> u64 {
+    let first = match key {
+        [first, ..] => *first | 0x20,
+        [] => 0,
+    };
+    1 << (key.len().wrapping_mul(5).wrapping_add(first as usize) & 63)
 }
 
 /// Shows its own step, not the tree below.
@@ -45,22 +56,35 @@ impl<F> fmt::Debug for Node<F> {
 
 /// A path whose value is taken.
 pub(crate) const fn leaf<F>(key: &'static str, field: F) -> Node<F> {
-    Node { key, kind: Kind::Take, field: Some(field), children: &[] }
+    Node { key, kind: Kind::Take, field: Some(field), children: &[], marks: 0 }
 }
 
 /// A path whose text is measured.
 pub(crate) const fn measure<F>(key: &'static str, mode: Mode) -> Node<F> {
-    Node { key, kind: Kind::Measure(mode), field: None, children: &[] }
+    Node { key, kind: Kind::Measure(mode), field: None, children: &[], marks: 0 }
 }
 
 /// A path that leads on.
 pub(crate) const fn node<F>(key: &'static str, children: &'static [Node<F>]) -> Node<F> {
-    Node { key, kind: Kind::Branch, field: None, children }
+    let (mut marks, mut rest) = (0, children);
+    while let [child, others @ ..] = rest {
+        marks |= mark(child.key.as_bytes());
+        rest = others;
+    }
+    Node { key, kind: Kind::Branch, field: None, children, marks }
 }
 
 impl<F> Node<F> {
+    /// Whether a child may have this key, in whichever case: tells most keys that are none without a look at any child.
+    const fn may_have(&self, key: &[u8]) -> bool {
+        self.marks & mark(key) != 0
+    }
+
     /// The step that this key takes.
     fn child(&'static self, key: &[u8]) -> Option<&'static Self> {
+        if !self.may_have(key) {
+            return None;
+        }
         // Length and first byte tell most keys apart, without a look at the rest.
         let first = key.first();
         self.children.iter().find(|child| {
@@ -74,7 +98,7 @@ impl<F> Node<F> {
     where
         F: Copy,
     {
-        Node { key: self.key, kind: Kind::Take, field: Some(field), children: self.children }
+        Node { field: Some(field), kind: Kind::Take, ..self }
     }
 }
 
@@ -270,7 +294,7 @@ impl<F: Copy, V: Visitor<F>> Sink for Matching<'_, F, V> {
         matcher.matched = frame.node.child(key);
         match matcher.matched {
             Some(Node { field: Some(field), .. }) => self.visitor.named(*field),
-            None if V::FOLDS => {
+            None if V::FOLDS && (frame.node.may_have(key) || !key.is_ascii()) => {
                 let nearly = frame.node.children.iter().find(|child| folds_to(key, child.key));
                 if let Some(child) = nearly {
                     self.visitor.nearly_named(child.key);
