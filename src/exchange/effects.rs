@@ -32,11 +32,6 @@ pub struct Effects {
 }
 
 impl Effects {
-    /// Effects that only say how the stream goes on.
-    pub(super) fn flow(flow: Flow) -> Self {
-        Self { flow, ..Self::default() }
-    }
-
     /// Adds a span attribute.
     pub(super) fn attribute(&mut self, name: &'static str, value: impl Into<Value>) {
         self.attributes.push((name, value.into()));

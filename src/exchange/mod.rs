@@ -93,62 +93,68 @@ impl Exchange {
 
     /// Takes one event; events that mean nothing where the exchange stands change nothing.
     pub fn step(&mut self, event: Event<'_>, ports: &dyn Ports) -> Effects {
+        let mut effects = Effects::default();
         let state = std::mem::replace(&mut self.state, State::Finished);
-        let (state, mut effects) = match (state, event) {
-            (State::New, event) => self.begin(event, ports),
-            (State::Collecting(call), Event::RequestBody { body }) => {
-                request::read(&self.config, &self.worker, call, body, ports)
-            }
-            (State::Collecting(call), Event::RequestTooLarge { bytes }) => {
-                request::too_large(&self.config, *call, bytes, ports)
-            }
-            (State::Collecting(call), Event::ResponseHeaders { headers, .. }) => {
-                refusal::forestalled(&self.config, &call, headers, ports)
-            }
-            // Its caller left before the whole of it was here: there is nothing to decide on.
-            (State::Collecting(_), Event::Done) => (State::Finished, Effects::default()),
-            (State::Executing(execution), Event::Done) => match self.worker.handover.put(execution, ports) {
-                Ok(()) => (State::Finished, Effects::default()),
-                Err(execution) => execution.step(&self.config, event, ports),
-            },
-            (State::Executing(execution), event) => execution.step(&self.config, event, ports),
-            (State::Ungoverned, Event::ResponseHeaders { headers, .. }) => {
-                let effects = Effects { response_headers: names::clean(headers), ..Effects::default() };
-                (State::Finished, effects)
-            }
-            (state, _) => (state, Effects::default()),
-        };
+        let state = self.follow(state, event, ports, &mut effects);
         self.state = match (state, event) {
             // Nothing comes after the end, so that what failed just now has no other time to be tried again.
             (State::Settling(settling), Event::Done) => {
-                let (state, more) = settlement::again(&self.config, settling, ports);
-                effects.tell(more);
-                state
+                settlement::again(&self.config, *settling, ports, &mut effects)
             }
             (state, _) => state,
         };
         effects
     }
 
-    /// The first that is seen of a stream: a request, or the end of one that was answered before it came here.
-    fn begin(&self, event: Event<'_>, ports: &dyn Ports) -> (State, Effects) {
-        if !matches!(event, Event::RequestHeaders { .. } | Event::Done) {
-            return (State::New, Effects::default());
+    /// The state that follows `state`.
+    fn follow(&self, state: State, event: Event<'_>, ports: &dyn Ports, effects: &mut Effects) -> State {
+        match (state, event) {
+            (State::New, event) => self.begin(event, ports, effects),
+            (State::Collecting(call), Event::RequestBody { body }) => {
+                request::read(&self.config, &self.worker, call, body, ports, effects)
+            }
+            (State::Collecting(call), Event::RequestTooLarge { bytes }) => {
+                request::too_large(&self.config, *call, bytes, ports, effects)
+            }
+            (State::Collecting(call), Event::ResponseHeaders { headers, .. }) => {
+                refusal::forestalled(&self.config, &call, headers, ports, effects)
+            }
+            // Its caller left before the whole of it was here: there is nothing to decide on.
+            (State::Collecting(_), Event::Done) => State::Finished,
+            (State::Executing(execution), Event::Done) => match self.worker.handover.put(execution, ports) {
+                Ok(()) => State::Finished,
+                Err(execution) => execution.step(&self.config, event, ports, effects),
+            },
+            (State::Executing(execution), event) => execution.step(&self.config, event, ports, effects),
+            (State::Ungoverned, Event::ResponseHeaders { headers, .. }) => {
+                names::clean(headers, &mut effects.response_headers);
+                State::Finished
+            }
+            (state, _) => state,
         }
-        let (state, mut effects) = match (event, self.worker.handover.claim(ports)) {
+    }
+
+    /// The first that is seen of a stream: a request, or the end of one that was answered before it came here.
+    fn begin(&self, event: Event<'_>, ports: &dyn Ports, effects: &mut Effects) -> State {
+        if !matches!(event, Event::RequestHeaders { .. } | Event::Done) {
+            return State::New;
+        }
+        let state = match (event, self.worker.handover.claim(ports)) {
             (Event::RequestHeaders { headers, .. }, Some(execution)) => {
-                redirect::resume(&self.config, execution, headers)
+                redirect::resume(&self.config, execution, headers, effects)
             }
             (Event::RequestHeaders { headers, end_of_stream }, None) => {
-                request::begin(&self.config, &self.worker, headers, end_of_stream, ports)
+                request::begin(&self.config, &self.worker, headers, end_of_stream, ports, effects)
             }
             // Answered on its second way here: nobody executed it.
-            (_, Some(execution)) => settlement::settle(&self.config, *execution, Consumed::Nothing, ports),
-            (_, None) => (State::New, Effects::default()),
+            (_, Some(execution)) => {
+                settlement::settle(&self.config, execution, Consumed::Nothing, ports, effects)
+            }
+            (_, None) => State::New,
         };
         while let Some(lost) = self.worker.handover.lost(ports) {
             effects.tell(redirect::lose(&self.config, lost, ports));
         }
-        (state, effects)
+        state
     }
 }

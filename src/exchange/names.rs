@@ -34,24 +34,27 @@ pub(super) const GRANT: &str = "x-genops-grant";
 pub(super) const APPROVAL_REQUEST: &str = "x-genops-approval-request";
 
 /// Removes every header with the filter's own prefix.
-pub(super) fn clean(headers: Headers<'_>) -> Vec<HeaderEdit> {
-    own(headers).map(HeaderEdit::Remove).collect()
+pub(super) fn clean(headers: Headers<'_>, edits: &mut Vec<HeaderEdit>) {
+    edits.extend(own(headers).map(HeaderEdit::Remove));
 }
 
 /// Cleans a governed request, which tells the provider what was resolved if it is configured to.
-pub(super) fn request(config: &Config, headers: Headers<'_>, attribution: &Attribution) -> Vec<HeaderEdit> {
-    if config.forward_attribution { forward(headers, attribution) } else { clean(headers) }
+pub(super) fn request(
+    config: &Config,
+    headers: Headers<'_>,
+    attribution: &Attribution,
+    edits: &mut Vec<HeaderEdit>,
+) {
+    if config.forward_attribution { forward(headers, attribution, edits) } else { clean(headers, edits) }
 }
 
 /// Tells the provider what was resolved, in place of whatever the caller sent under the filter's own names.
-fn forward(headers: Headers<'_>, attribution: &Attribution) -> Vec<HeaderEdit> {
+fn forward(headers: Headers<'_>, attribution: &Attribution, edits: &mut Vec<HeaderEdit>) {
     let told = |name: &str| attribution.iter().any(|(attribute, _)| attribute.header() == name);
-    let mut edits: Vec<HeaderEdit> =
-        own(headers).filter(|name| !told(name)).map(HeaderEdit::Remove).collect();
+    edits.extend(own(headers).filter(|name| !told(name)).map(HeaderEdit::Remove));
     let changed =
         attribution.iter().filter(|(attribute, value)| headers.unique(attribute.header()) != Some(value));
     edits.extend(changed.map(|(attribute, value)| HeaderEdit::Set(attribute.header(), value.to_owned())));
-    edits
 }
 
 /// Own names that occur, each once.

@@ -46,10 +46,14 @@ pub(super) fn refuse(
 
 /// Refuses a call of which nothing else is to be told.
 #[cold]
-pub(super) fn refuse_early(call: &Call, config: &Config, ground: Ground, now: Timestamp) -> (State, Effects) {
-    let mut effects = Effects::default();
-    let state = refuse(call, config, ground, &Findings::default(), now, &mut effects);
-    (state, effects)
+pub(super) fn refuse_early(
+    call: &Call,
+    config: &Config,
+    ground: Ground,
+    now: Timestamp,
+    effects: &mut Effects,
+) -> State {
+    refuse(call, config, ground, &Findings::default(), now, effects)
 }
 
 /// Envoy, or a filter before this one, has answered a call that was held: its body is too large for Envoy's buffer, or
@@ -60,19 +64,20 @@ pub(super) fn forestalled(
     call: &Call,
     headers: Headers<'_>,
     ports: &dyn Ports,
-) -> (State, Effects) {
+    effects: &mut Effects,
+) -> State {
     let status = headers.unique(":status").unwrap_or("an error");
     let problem = match status {
         "413" => "Envoy answered 413: its body exceeds Envoy's own buffer limit".to_owned(),
         status => format!("it was answered with {status} before its body was whole"),
     };
-    let (state, mut effects) = refuse_early(call, config, Ground::unreadable(&problem), ports.now());
+    let state = refuse_early(call, config, Ground::unreadable(&problem), ports.now(), effects);
     if let Flow::Reply(reply) = std::mem::take(&mut effects.flow) {
-        effects.response_headers = names::clean(headers);
+        names::clean(headers, &mut effects.response_headers);
         let own = reply.headers.into_iter().filter(|(name, _)| name.starts_with(OWN_PREFIX));
         effects.response_headers.extend(own.map(|(name, value)| HeaderEdit::Set(name, value)));
     }
-    (state, effects)
+    state
 }
 
 fn reply(call: &Call, ground: Ground) -> LocalReply {
@@ -103,14 +108,14 @@ fn details(code: &str) -> String {
 
 /// Refuses traffic that is not recognised. There is no AWU, so no event either (§4.4); the reply and a counter tell.
 #[cold]
-pub(super) fn unrecognised() -> (State, Effects) {
+pub(super) fn unrecognised(effects: &mut Effects) -> State {
     let code = ReasonCode::Ungoverned;
     let decision = Decision::Blocked(code);
     let mut headers = own_headers(decision);
     headers.push(("content-type", "application/json".to_owned()));
     let body = br#"{"error":{"message":"GenOps: this is no AI call that the gateway recognises.","code":"x_ungoverned"}}"#;
     let reply = LocalReply { status: 403, details: details(code.as_str()), headers, body: body.to_vec() };
-    let mut effects = Effects::flow(Flow::Reply(Box::new(reply)));
+    effects.flow = Flow::Reply(Box::new(reply));
     effects.count(Metric::PolicyEvaluation(decision));
-    (State::Refused, effects)
+    State::Refused
 }

@@ -35,17 +35,18 @@ pub(super) fn begin(
     headers: Headers<'_>,
     end_of_stream: bool,
     ports: &dyn Ports,
-) -> (State, Effects) {
+    effects: &mut Effects,
+) -> State {
     let Recognised { endpoint, include_usage, upgrade } = match recognise(config, worker, headers, ports) {
-        Some(known) if !known.endpoint.billable => return pass(names::clean(headers), Metric::FreeCall),
+        Some(known) if !known.endpoint.billable => return clean(headers, Metric::FreeCall, effects),
         Some(known) if known.upgrade && config.failure.upgrade == Upgrade::Pass => {
-            return pass(names::clean(headers), Metric::Ungoverned);
+            return clean(headers, Metric::Ungoverned, effects);
         }
         Some(known) => known,
         None => {
             return match config.failure.unrecognised {
-                FailMode::Pass => pass(names::clean(headers), Metric::Ungoverned),
-                FailMode::Refuse => refusal::unrecognised(),
+                FailMode::Pass => clean(headers, Metric::Ungoverned, effects),
+                FailMode::Refuse => refusal::unrecognised(effects),
             };
         }
     };
@@ -53,51 +54,54 @@ pub(super) fn begin(
     let trace = headers.unique(names::TRACE);
     let span = trace.and_then(|value| SpanContext::parse(value.as_bytes()));
     let id = || AwuId::from_random(ports.bits128().unwrap_or_default());
-    let edits = names::request(config, headers, &resolved.attribution);
+    let mut edits = Vec::new();
+    names::request(config, headers, &resolved.attribution, &mut edits);
+    narrow_encoding(headers, &mut edits);
     let awu = Rc::new(Awu::new(span, id, resolved.attribution, endpoint.operation));
     log::debug!("genops: AWU {} is attributed", awu.id().as_str());
-    let call = Call {
+    let call = Box::new(Call {
         awu,
         endpoint,
         has_span: trace != Some(names::NOT_TRACED) || config.telemetry.attributes_without_span,
         content_type: headers.unique("content-type").map(str::to_owned),
-        edits: narrow_encoding(headers, edits),
+        edits,
         include_usage,
         editable: Editable::of(config, headers),
         conflicts: resolved.conflicts,
         grant: Brought::of(config, headers),
         upgrade,
-    };
+    });
     let contradictions = u64::try_from(call.conflicts.len()).unwrap_or(u64::MAX);
-    let missing = resolved.missing.map(|missing| Ground::attribution_missing(&missing));
-    let (state, mut effects) = match missing.or_else(|| contradiction::refuses(&call.conflicts)) {
-        Some(ground) => refusal::refuse_early(&call, config, ground, ports.now()),
-        None => collect(config, call, headers, end_of_stream, ports),
-    };
     if contradictions > 0 {
         effects.counts.push((Metric::AttributionConflict, contradictions));
     }
-    (state, effects)
+    let missing = resolved.missing.map(|missing| Ground::attribution_missing(&missing));
+    match missing.or_else(|| contradiction::refuses(&call.conflicts)) {
+        Some(ground) => refusal::refuse_early(&call, config, ground, ports.now(), effects),
+        None => collect(config, call, headers, end_of_stream, ports, effects),
+    }
 }
 
 /// Waits for the body of a call that is attributed, if one will come that can be read.
 fn collect(
     config: &Config,
-    call: Call,
+    call: Box<Call>,
     headers: Headers<'_>,
     end_of_stream: bool,
     ports: &dyn Ports,
-) -> (State, Effects) {
+    effects: &mut Effects,
+) -> State {
     if call.upgrade {
-        return upgrade::open(config, call, ports);
+        return upgrade::open(config, call, ports, effects);
     }
     if encoded(headers) {
-        return unreadable(config, call, ENCODED, ports);
+        return unreadable(config, *call, ENCODED, ports, effects);
     }
     if end_of_stream {
-        return unreadable(config, call, NO_BODY, ports);
+        return unreadable(config, *call, NO_BODY, ports, effects);
     }
-    (State::Collecting(Box::new(call)), Effects::flow(Flow::Hold))
+    effects.flow = Flow::Hold;
+    State::Collecting(call)
 }
 
 /// Takes the whole body.
@@ -108,20 +112,27 @@ pub(super) fn read(
     call: Box<Call>,
     body: &[u8],
     ports: &dyn Ports,
-) -> (State, Effects) {
+    effects: &mut Effects,
+) -> State {
     if body.is_empty() {
-        return unreadable(config, *call, NO_BODY, ports);
+        return unreadable(config, *call, NO_BODY, ports, effects);
     }
     match call.endpoint.read_request(call.content_type.as_deref(), body) {
-        Ok(facts) => admission::admit(config, worker, call, facts, body, ports),
-        Err(problem) => unreadable(config, *call, &problem.to_string(), ports),
+        Ok(facts) => admission::admit(config, worker, call, facts, body, ports, effects),
+        Err(problem) => unreadable(config, *call, &problem.to_string(), ports, effects),
     }
 }
 
 /// The body is larger than the configuration lets the filter hold.
 #[cold]
-pub(super) fn too_large(config: &Config, call: Call, bytes: usize, ports: &dyn Ports) -> (State, Effects) {
-    unreadable(config, call, &exceeds(bytes, config.max_request_bytes), ports)
+pub(super) fn too_large(
+    config: &Config,
+    call: Call,
+    bytes: usize,
+    ports: &dyn Ports,
+    effects: &mut Effects,
+) -> State {
+    unreadable(config, call, &exceeds(bytes, config.max_request_bytes), ports, effects)
 }
 
 /// What is wrong with so large a body.
@@ -183,26 +194,34 @@ fn upstream<'c>(
 }
 
 #[cold]
-fn unreadable(config: &Config, call: Call, problem: &str, ports: &dyn Ports) -> (State, Effects) {
+fn unreadable(config: &Config, call: Call, problem: &str, ports: &dyn Ports, effects: &mut Effects) -> State {
     match config.failure.unreadable_request {
-        FailMode::Refuse => refusal::refuse_early(&call, config, Ground::unreadable(problem), ports.now()),
-        FailMode::Pass => pass(call.edits, Metric::Ungoverned),
+        FailMode::Refuse => {
+            refusal::refuse_early(&call, config, Ground::unreadable(problem), ports.now(), effects)
+        }
+        FailMode::Pass => pass(call.edits, Metric::Ungoverned, effects),
     }
 }
 
-fn pass(edits: Vec<HeaderEdit>, metric: Metric) -> (State, Effects) {
-    let mut effects = Effects { request_headers: edits, ..Effects::default() };
+/// Lets a request pass of which nothing but its own names matters.
+fn clean(headers: Headers<'_>, metric: Metric, effects: &mut Effects) -> State {
+    let mut edits = Vec::new();
+    names::clean(headers, &mut edits);
+    pass(edits, metric, effects)
+}
+
+fn pass(edits: Vec<HeaderEdit>, metric: Metric, effects: &mut Effects) -> State {
+    effects.request_headers = edits;
     effects.count(metric);
-    (State::Ungoverned, effects)
+    State::Ungoverned
 }
 
 /// The usage is read from plain bytes, so the provider is asked for plain bytes.
-fn narrow_encoding(headers: Headers<'_>, mut edits: Vec<HeaderEdit>) -> Vec<HeaderEdit> {
+fn narrow_encoding(headers: Headers<'_>, edits: &mut Vec<HeaderEdit>) {
     const ACCEPT_ENCODING: &str = "accept-encoding";
     if headers.all(ACCEPT_ENCODING).any(|value| value != b"identity") {
         edits.push(HeaderEdit::Set(ACCEPT_ENCODING, "identity".to_owned()));
     }
-    edits
 }
 
 pub(super) fn encoded(headers: Headers<'_>) -> bool {

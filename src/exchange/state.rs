@@ -14,7 +14,7 @@ pub(super) enum State {
     /// Reserved and let through; its answer is awaited or being read.
     Executing(Box<Execution>),
     /// Settled in telemetry, while the store still owes some of it.
-    Settling(Settling),
+    Settling(Box<Settling>),
     /// Not governed; only the header names that belong to the filter are kept clean.
     Ungoverned,
     /// Refused: whatever of the request still comes goes nowhere.

@@ -30,12 +30,12 @@ pub(super) fn is_asked(headers: Headers<'_>, method: &str) -> bool {
 
 /// Decides on an upgrade that is attributed.
 #[cold]
-pub(super) fn open(config: &Config, call: Call, ports: &dyn Ports) -> (State, Effects) {
+pub(super) fn open(config: &Config, call: Box<Call>, ports: &dyn Ports, effects: &mut Effects) -> State {
     let Upgrade::Reserve(tokens) = config.failure.upgrade else {
         let message = "GenOps: what passes over an upgraded connection cannot be governed, and failure.upgrade \
                        reserves nothing for it.";
         let ground = Ground::blocked(ReasonCode::Ungoverned, RefusalKind::Forbidden, message);
-        return refusal::refuse_early(&call, config, ground, ports.now());
+        return refusal::refuse_early(&call, config, ground, ports.now(), effects);
     };
     let facts =
         RequestFacts { model: call.endpoint.path_model.clone(), stream: true, ..RequestFacts::default() };
@@ -48,6 +48,6 @@ pub(super) fn open(config: &Config, call: Call, ports: &dyn Ports) -> (State, Ef
     };
     let tariff = Rc::new(config.prices.tariff(call.endpoint.provider.slug(), facts.model.as_deref()));
     // There is no body that could be edited.
-    let call = Call { editable: Editable::Unasked, ..call };
-    admission::decide(config, Box::new(call), facts, &[], (estimate, tariff), ports)
+    let call = Box::new(Call { editable: Editable::Unasked, ..*call });
+    admission::decide(config, call, facts, &[], (estimate, tariff), ports, effects)
 }

@@ -60,8 +60,7 @@ impl<'b, 'r> Book<'b, 'r> {
         let (limit, clock_ms, debt) = (self.limit, self.clock_ms(), self.budget.debt);
         let mut notices = Notices::default();
         let mut earlier = None;
-        for entry in self.record.entries.iter_mut().filter(|entry| *entry.identity == *self.place.identity())
-        {
+        for entry in self.record.entries.iter_mut().filter(|entry| entry.is_of(self.place)) {
             notices.expired(entry.refresh(clock_ms, debt, limit, earlier)?);
             earlier = Some((entry.window_index, entry.open()?.consumed()));
         }
@@ -86,15 +85,12 @@ impl<'b, 'r> Book<'b, 'r> {
     pub(crate) fn current(&self) -> Option<usize> {
         let clock_ms = self.clock_ms();
         let entries = &self.record.entries;
-        entries.iter().rposition(|e| *e.identity == *self.place.identity() && e.ends_at_ms > clock_ms)
+        entries.iter().rposition(|e| e.is_of(self.place) && e.ends_at_ms > clock_ms)
     }
 
     /// The position of the account of the place in one window.
     pub(crate) fn in_window(&self, index: i32) -> Option<usize> {
-        self.record
-            .entries
-            .iter()
-            .position(|e| *e.identity == *self.place.identity() && e.window_index == index)
+        self.record.entries.iter().position(|e| e.is_of(self.place) && e.window_index == index)
     }
 
     /// The window that is open now.
@@ -144,15 +140,14 @@ impl<'b, 'r> Book<'b, 'r> {
 
     /// Forgets the windows of the place before the last one; that one stays, for late settlements and its debt.
     fn recycle_earlier(&mut self) -> Result<(), Corrupt> {
-        let Some(last) = self.record.entries.iter().rposition(|e| *e.identity == *self.place.identity())
-        else {
+        let Some(last) = self.record.entries.iter().rposition(|e| e.is_of(self.place)) else {
             return Ok(());
         };
         let mut position = last;
         while let Some(earlier) = position.checked_sub(1) {
             position = earlier;
             let Some(entry) = self.record.entries.get_mut(position) else { break };
-            if *entry.identity == *self.place.identity() && entry.open()?.pending.is_empty() {
+            if entry.is_of(self.place) && entry.open()?.pending.is_empty() {
                 self.record.entries.remove(position);
             }
         }

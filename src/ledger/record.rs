@@ -13,8 +13,10 @@ use std::borrow::Cow;
 use crate::amount::Amount;
 use crate::bucket::{Failure, MAX_KEYS};
 use crate::budget::OnExpiry;
+use crate::bytes;
 
 use super::account::{Account, Expiry, MAX_PENDING, Pending};
+use super::place::Place;
 
 const LAYOUT: u8 = 1;
 const PENDING_BYTES: usize = 21;
@@ -93,6 +95,11 @@ impl<'a> Entry<'a> {
     pub(crate) fn new(identity: &[u8], window_index: i32, ends_at_ms: u64) -> Self {
         let identity = Cow::Owned(identity.to_owned());
         Self { identity, window_index, ends_at_ms, body: Body::Opened(Account::default()) }
+    }
+
+    /// Whether the account is one of this place's.
+    pub(crate) fn is_of(&self, place: &Place) -> bool {
+        bytes::same(&self.identity, place.identity())
     }
 
     /// The account, decoded on first use.

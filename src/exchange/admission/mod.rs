@@ -93,11 +93,12 @@ pub(super) fn admit(
     facts: RequestFacts,
     body: &[u8],
     ports: &dyn Ports,
-) -> (State, Effects) {
+    effects: &mut Effects,
+) -> State {
     let tariff = worker.tariff(config, call.endpoint.provider, facts.model.as_deref());
     let (operation, longest) = (call.endpoint.operation, tariff.max_output_tokens);
     let estimate = cost::estimate(&facts, operation, &config.estimation, longest);
-    decide(config, call, facts, body, (estimate, tariff), ports)
+    decide(config, call, facts, body, (estimate, tariff), ports, effects)
 }
 
 /// Decides on a call that may consume so much, at these prices.
@@ -108,7 +109,8 @@ pub(super) fn decide(
     body: &[u8],
     (estimate, tariff): (Consumption, Rc<Tariff>),
     ports: &dyn Ports,
-) -> (State, Effects) {
+    effects: &mut Effects,
+) -> State {
     let longest = tariff.max_output_tokens;
     let route = subject::route(config, ports);
     let cap = OutputCap::plan(config, &call.endpoint, &facts, longest, body, call.editable);
@@ -132,22 +134,24 @@ pub(super) fn decide(
         watch: None,
     };
     let outcome = admission.pass();
-    let mut effects = Effects::default();
     if outcome.is_err() {
-        admission.held.give_back(admission.now, ports, &mut effects);
+        admission.held.give_back(admission.now, ports, effects);
     }
-    admission.report(&mut effects);
+    admission.report(effects);
     let kept = body_edit::kept(&admission);
     match outcome {
         Ok(entries) => {
             // The reservation that `genops.accounting.*` reports: that of the first applicable budget as configured.
             let governing = entries.iter().min_by_key(|entry| entry.claim).map(Governing::of);
-            tell(&admission, &entries, governing.as_ref(), &mut effects);
-            body_edit::tell_kept(kept, &call, &mut effects);
-            let forwarded = body_edit::forward(&admission, &mut effects);
+            tell(&admission, &entries, governing.as_ref(), effects);
+            body_edit::tell_kept(kept, &call, effects);
+            let forwarded = body_edit::forward(&admission, effects);
             let Admission { estimate, tariff, findings, now, held, watch, answer_headers, .. } = admission;
             let call = *call;
-            effects.request_headers.extend(call.edits);
+            match effects.request_headers.is_empty() {
+                true => effects.request_headers = call.edits,
+                false => effects.request_headers.extend(call.edits),
+            }
             let execution = Execution {
                 awu: call.awu,
                 has_span: call.has_span,
@@ -167,16 +171,16 @@ pub(super) fn decide(
                 published: None,
                 watch,
             };
-            (State::Executing(Box::new(execution)), effects)
+            State::Executing(Box::new(execution))
         }
         Err(ground) => {
             let Admission { findings, now, watch, .. } = admission;
             if let Some(watch) = watch {
-                watch.refused(&mut effects, now, ports);
+                watch.refused(effects, now, ports);
             }
-            let state = refusal::refuse(&call, config, ground, &findings, now, &mut effects);
-            body_edit::tell_kept(kept, &call, &mut effects);
-            (state, effects)
+            let state = refusal::refuse(&call, config, ground, &findings, now, effects);
+            body_edit::tell_kept(kept, &call, effects);
+            state
         }
     }
 }

@@ -30,17 +30,18 @@ impl Execution {
         config: &Config,
         event: Event<'_>,
         ports: &dyn Ports,
-    ) -> (State, Effects) {
+        effects: &mut Effects,
+    ) -> State {
         match event {
             Event::ResponseHeaders { headers, end_of_stream } => {
-                self.answer_begins(config, headers, end_of_stream, ports)
+                self.answer_begins(config, headers, end_of_stream, ports, effects)
             }
             Event::ResponseBody { chunk, end_of_stream } => {
-                self.answer_goes_on(config, chunk, end_of_stream, ports)
+                self.answer_goes_on(config, chunk, end_of_stream, ports, effects)
             }
             Event::ResponseBodyLost => self.answer_lost(),
-            Event::Done => self.abandoned(config, ports),
-            _ => (State::Executing(self), Effects::default()),
+            Event::Done => self.abandoned(config, ports, effects),
+            _ => State::Executing(self),
         }
     }
 
@@ -50,9 +51,11 @@ impl Execution {
         headers: Headers<'_>,
         end_of_stream: bool,
         ports: &dyn Ports,
-    ) -> (State, Effects) {
-        let mut edits = names::clean(headers);
-        edits.extend(self.report());
+        effects: &mut Effects,
+    ) -> State {
+        let edits = &mut effects.response_headers;
+        names::clean(headers, edits);
+        self.report(edits);
         let more = std::mem::take(&mut self.answer_headers);
         edits.extend(more.into_iter().map(|(name, value)| HeaderEdit::Set(name, value)));
         let status = headers.unique(":status").and_then(|text| text.parse().ok()).unwrap_or(0);
@@ -71,20 +74,17 @@ impl Execution {
                     self.reading(status, headers)
                 };
                 if self.forwarded.hides_usage {
-                    self.hides = HiddenUsage::in_answer(headers, &mut edits);
+                    self.hides = HiddenUsage::in_answer(headers, edits);
                 }
                 if !end_of_stream {
-                    let effects = Effects { response_headers: edits, ..Effects::default() };
-                    return (State::Executing(self), effects);
+                    return State::Executing(self);
                 }
                 self.ended(config, ports)
             }
             Origin::NeverSent => Consumed::Nothing,
             Origin::Unknown => self.consumed(config, false),
         };
-        let (state, mut effects) = settlement::settle(config, *self, consumed, ports);
-        effects.response_headers = edits;
-        (state, effects)
+        settlement::settle(config, self, consumed, ports, effects)
     }
 
     fn reading(&self, status: u16, headers: Headers<'_>) -> Answer {
@@ -101,33 +101,31 @@ impl Execution {
         chunk: &[u8],
         end_of_stream: bool,
         ports: &dyn Ports,
-    ) -> (State, Effects) {
+        effects: &mut Effects,
+    ) -> State {
         if let Answer::Reading { reader, .. } = &mut self.answer {
             reader.feed(chunk);
         }
-        let response_body = self.hides.as_mut().and_then(|hides| hides.pass(chunk, end_of_stream));
+        effects.response_body = self.hides.as_mut().and_then(|hides| hides.pass(chunk, end_of_stream));
         if let Some(watch) = &mut self.watch {
             watch.passes(chunk, ports);
         }
         if end_of_stream {
             let consumed = self.ended(config, ports);
-            let (state, effects) = settlement::settle(config, *self, consumed, ports);
-            return (state, Effects { response_body, ..effects });
+            return settlement::settle(config, self, consumed, ports, effects);
         }
-        let mut effects = Effects { response_body, ..self.progress(config, ports) };
-        if let (Some(watch), true) = (&mut self.watch, self.has_span) {
-            watch.publish(&mut effects);
+        if self.has_span {
+            self.progress(config, ports, effects);
+            if let Some(watch) = &mut self.watch {
+                watch.publish(effects);
+            }
         }
-        (State::Executing(self), effects)
+        State::Executing(self)
     }
 
     /// Keeps the span at the best known, since an aborted stream leaves no later chance.
-    fn progress(&mut self, config: &Config, ports: &dyn Ports) -> Effects {
-        let mut effects = Effects::default();
-        let Answer::Reading { reader, status } = &self.answer else { return effects };
-        if !self.has_span {
-            return effects;
-        }
+    fn progress(&mut self, config: &Config, ports: &dyn Ports, effects: &mut Effects) {
+        let Answer::Reading { reader, status } = &self.answer else { return };
         let stated = reader.best_known();
         self.service_tier = reader.service_tier().unwrap_or(self.service_tier);
         let known = if reader.is_complete() {
@@ -140,26 +138,25 @@ impl Execution {
         if let Some(known) = known {
             let is_timed = self.governing.as_ref().is_some_and(Governing::is_timed);
             let now = if is_timed { ports.now() } else { self.sent.at };
-            settlement::publish(&mut effects, self, known, now);
+            settlement::publish(effects, self, known, now);
         }
-        effects
     }
 
-    fn answer_lost(mut self: Box<Self>) -> (State, Effects) {
+    fn answer_lost(mut self: Box<Self>) -> State {
         self.answer = Answer::Lost;
         // What is held back of the event before the gap could only be put behind it.
         self.hides = None;
-        (State::Executing(self), Effects::default())
+        State::Executing(self)
     }
 
     /// The exchange ended without the answer's last byte: the client left, the upstream broke, a timeout struck.
-    fn abandoned(mut self: Box<Self>, config: &Config, ports: &dyn Ports) -> (State, Effects) {
+    fn abandoned(mut self: Box<Self>, config: &Config, ports: &dyn Ports, effects: &mut Effects) -> State {
         let never_sent = matches!(self.answer, Answer::Awaited) && never_sent(ports);
         if let Some(watch) = &mut self.watch {
             watch.ended_by_envoy(ports);
         }
         let consumed = if never_sent { Consumed::Nothing } else { self.consumed(config, false) };
-        settlement::settle(config, *self, consumed, ports)
+        settlement::settle(config, self, consumed, ports, effects)
     }
 
     /// What was consumed, once the answer's last byte is here. One that leaves no trace of consumption may not be the
@@ -201,9 +198,10 @@ impl Execution {
     }
 
     /// The decision, as the caller sees it.
-    fn report(&self) -> Vec<HeaderEdit> {
-        let mut edits =
-            vec![HeaderEdit::Add(names::POLICY_RESULT, self.decision.result().as_str().to_owned())];
+    fn report(&self, edits: &mut Vec<HeaderEdit>) {
+        // As many as follow, and what the stages may add.
+        edits.reserve(8);
+        edits.push(HeaderEdit::Add(names::POLICY_RESULT, self.decision.result().as_str().to_owned()));
         if let Some(code) = self.decision.reason_code() {
             edits.push(HeaderEdit::Add(names::REASON_CODE, code.as_str().to_owned()));
         }
@@ -218,7 +216,6 @@ impl Execution {
                 HeaderEdit::Add(names::BUDGET_REMAINING, Display(governing.balance.left(), unit).to_string()),
             ]);
         }
-        edits
     }
 }
 

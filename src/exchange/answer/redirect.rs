@@ -20,11 +20,13 @@ use crate::telemetry::{Value, event};
 
 /// Goes on with a call in the stream that its request was redirected to.
 #[cold]
-pub(crate) fn resume(config: &Config, execution: Box<Execution>, headers: Headers<'_>) -> (State, Effects) {
-    let mut effects = Effects {
-        request_headers: names::request(config, headers, execution.awu.attribution()),
-        ..Effects::default()
-    };
+pub(crate) fn resume(
+    config: &Config,
+    execution: Box<Execution>,
+    headers: Headers<'_>,
+    effects: &mut Effects,
+) -> State {
+    names::request(config, headers, execution.awu.attribution(), &mut effects.request_headers);
     if execution.has_span {
         effects.awu = Some(execution.awu.clone());
         // Envoy traces the first stream alone, whose span is the AWU's identity; this stream's access log reads these.
@@ -33,17 +35,17 @@ pub(crate) fn resume(config: &Config, execution: Box<Execution>, headers: Header
         effects.attributes.extend(execution.target());
         effects.attributes.extend(execution.governing.iter().flat_map(governing::on_span));
     }
-    (State::Executing(execution), effects)
+    State::Executing(execution)
 }
 
 /// Settles a call whose second stream the filter does not see: what became of it is unknown.
 #[cold]
 pub(crate) fn lose(config: &Config, execution: Box<Execution>, ports: &dyn Ports) -> Effects {
     log::warn!("genops: a redirected request went on past this filter; what it reserved counts as spent");
-    let (state, mut effects) = settlement::settle(config, *execution, Consumed::Assumed, ports);
+    let mut effects = Effects::default();
+    let state = settlement::settle(config, execution, Consumed::Assumed, ports, &mut effects);
     if let State::Settling(settling) = state {
-        let (_, more) = settlement::again(config, settling, ports);
-        effects.tell(more);
+        settlement::again(config, *settling, ports, &mut effects);
     }
     effects
 }

@@ -26,12 +26,12 @@ use crate::usage::{Completeness, Usage};
 #[inline(never)]
 pub(crate) fn settle(
     config: &Config,
-    mut execution: Execution,
+    mut execution: Box<Execution>,
     consumed: Consumed,
     ports: &dyn Ports,
-) -> (State, Effects) {
+    effects: &mut Effects,
+) -> State {
     let now = ports.now();
-    let mut effects = Effects::default();
     let mut unsettled = Vec::new();
     // Of all that was reserved; none where nothing was.
     let mut overall = None;
@@ -41,7 +41,7 @@ pub(crate) fn settle(
         let actual = actual(&execution, budget.unit, reserved, &consumed, now);
         let (actual, certainty) =
             actual.map_or((None, Completeness::Incomplete), |(it, how)| (Some(it), how));
-        let settlement = resolve(config, reservation, actual, now, ports, &mut effects, &mut unsettled);
+        let settlement = resolve(config, reservation, actual, now, ports, effects, &mut unsettled);
         let balance = settlement.as_ref().and_then(|settlement| settlement.balance);
         let governs =
             execution.governing.as_ref().is_some_and(|governing| governing.budget.name == budget.name);
@@ -62,30 +62,30 @@ pub(crate) fn settle(
         }
     }
     if execution.has_span {
-        publish(&mut effects, &mut execution, consumed, now);
+        publish(effects, &mut execution, consumed, now);
         let left = execution.governing.as_ref().map(|governing| Value::Double(governing.remaining()));
         effects.attributes.extend(left.map(|left| (attribute::BUDGET_REMAINING, left)));
     }
-    emit_cost(&mut effects, config, &execution, &consumed, now);
+    emit_cost(effects, config, &execution, &consumed, now);
     if let Some(watch) = execution.watch.take() {
         let whose = (&execution.awu, execution.has_span, config.telemetry.otlp.is_some());
-        watch.settled(&mut effects, whose, now, ports);
+        watch.settled(effects, whose, now, ports);
     }
-    count(&mut effects, &consumed, overall);
-    execution.held.settle(&consumed, now, ports, &mut effects);
-    let settling = Settling { reservations: unsettled, held: execution.held };
-    let settled = settling.reservations.is_empty() && settling.held.is_empty();
-    (if settled { State::Finished } else { State::Settling(settling) }, effects)
+    count(effects, &consumed, overall);
+    execution.held.settle(&consumed, now, ports, effects);
+    if unsettled.is_empty() && execution.held.is_empty() {
+        return State::Finished;
+    }
+    State::Settling(Box::new(Settling { reservations: unsettled, held: execution.held }))
 }
 
 /// Tries once more what could not be settled; what fails again expires.
 #[cold]
-pub(crate) fn again(config: &Config, settling: Settling, ports: &dyn Ports) -> (State, Effects) {
+pub(crate) fn again(config: &Config, settling: Settling, ports: &dyn Ports, effects: &mut Effects) -> State {
     let Settling { reservations, mut held } = settling;
-    let mut effects = Effects::default();
     let mut failed = Vec::new();
     for Unsettled { reservation, actual } in reservations {
-        resolve(config, reservation, actual, ports.now(), ports, &mut effects, &mut failed);
+        resolve(config, reservation, actual, ports.now(), ports, effects, &mut failed);
     }
     for Unsettled { reservation, .. } in failed {
         log::error!(
@@ -94,10 +94,10 @@ pub(crate) fn again(config: &Config, settling: Settling, ports: &dyn Ports) -> (
         );
         effects.count(Metric::SettlementFailure);
     }
-    if !held.again(ports.now(), ports, &mut effects) {
-        held.abandon(&mut effects);
+    if !held.again(ports.now(), ports, effects) {
+        held.abandon(effects);
     }
-    (State::Finished, effects)
+    State::Finished
 }
 
 fn resolve(
