@@ -1,11 +1,11 @@
 //! Looks for what content rules forbid.
 //!
-//! Each piece of text is searched as it was written and, where that differs, in one spelling ([`crate::text::fold`]).
+//! Each piece of text is searched as it was written and, where that differs, in one spelling ([`Folded`]).
 
 use super::{Evidence, Violation};
 use crate::config::{ContentRule, Policy};
 use crate::semconv::ReasonCode;
-use crate::text::{self, TextSet};
+use crate::text::{Folded, TextSet};
 use crate::transcript::{Roles, Transcript};
 
 /// Which content rules found something, by their index.
@@ -31,19 +31,20 @@ pub fn search<'p>(
     let rules: Vec<&ContentRule> = applying.into_iter().flat_map(|policy| &policy.content).collect();
     let gate = gate.filter(|_| rules.len() > 1);
     let mut hits = Hits::default();
-    let mut look_at = |roles: Roles, text: &[u8]| {
+    transcript.look(|roles, text| {
         let may_hit = |rule: &&&ContentRule| rule.roles.meets(roles);
-        if rules.iter().any(|rule| may_hit(&rule)) && gate.is_none_or(|gate| gate.is_in(text)) {
-            for rule in rules.iter().filter(may_hit) {
-                if !hits.has(rule) && rule.set.is_in(text) {
-                    hits.0 |= Hits::bit(rule);
+        if rules.iter().any(|rule| may_hit(&rule)) {
+            let folded = Folded::of(text);
+            let is_in = |set: &TextSet| set.is_in_either(text, folded.as_ref());
+            if gate.is_none_or(is_in) {
+                for rule in rules.iter().filter(may_hit) {
+                    if !hits.has(rule) && is_in(&rule.set) {
+                        hits.0 |= Hits::bit(rule);
+                    }
                 }
             }
         }
         rules.iter().all(|rule| hits.has(rule))
-    };
-    transcript.look(|roles, text| {
-        look_at(roles, text) || text::fold(text).is_some_and(|folded| look_at(roles, &folded))
     });
     hits
 }

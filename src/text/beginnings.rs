@@ -1,4 +1,4 @@
-//! How matches of expressions begin: which pairs of bytes may stand where, as windows for a scout.
+//! How matches of expressions begin: which pairs of bytes may stand where.
 //!
 //! Walks the automaton's instructions from their start, all at once, as far as a window goes.
 
@@ -6,17 +6,13 @@ use regex_automata::nfa::thompson::{NFA, State};
 use regex_automata::util::primitives::StateID;
 
 use super::required::Bytes;
-use super::scout::{Scout, Windows};
 
-/// Bytes of a block.
-const BLOCK: usize = 2;
-
-/// Where a match of at least `shortest` bytes may begin; `None` where it is too short to tell.
-pub(super) fn scout(nfa: &NFA, shortest: usize) -> Option<Scout> {
-    let mut windows = Windows::new(BLOCK, shortest)?;
+/// Each pair of bytes that a match may hold, and at which of its first offsets: letters in small letters, as scouts and
+/// sieves take them.
+pub(super) fn pairs(nfa: &NFA, offsets: usize, mut add: impl FnMut(usize, u8, u8)) {
     let mut firsts: Vec<Option<Bytes>> = vec![None; nfa.states().len()];
     let mut now = closure(nfa, [nfa.start_anchored()]);
-    for offset in 0..windows.offsets() {
+    for offset in 0..offsets {
         let mut pairs = vec![Bytes::default(); 256];
         let mut next = Vec::new();
         for (first, last, to) in now.iter().flat_map(|state| own_steps(nfa, *state)) {
@@ -32,11 +28,10 @@ pub(super) fn scout(nfa: &NFA, shortest: usize) -> Option<Scout> {
             next.push(to);
         }
         for (first, seconds) in (0..=u8::MAX).zip(&pairs) {
-            seconds.folded().iter().for_each(|second| windows.add(offset, &[first, second]));
+            seconds.folded().iter().for_each(|second| add(offset, first, second));
         }
         now = closure(nfa, next);
     }
-    Some(windows.scout())
 }
 
 /// The bytes that may come at a state.

@@ -8,10 +8,13 @@ use regex_automata::nfa::thompson::{Compiler, Config, NFA, WhichCaptures};
 use regex_syntax::hir::Hir;
 
 use super::beginnings;
+use super::changes::Folded;
 use super::fuel::Fuel;
 use super::lazy::Lazy;
+use super::lookout::Lookout;
 use super::required::{self, Bytes};
 use super::scout::{Scout, Windows};
+use super::sieve::{self, Cluster};
 
 /// The largest set of expressions, as their automaton's instructions, in bytes.
 pub(super) const MOST_BYTES: usize = 1 << 16;
@@ -21,7 +24,7 @@ const BLOCK: usize = 2;
 
 /// Compiled expressions.
 pub(super) struct Expressions {
-    beginning: Option<(Scout, Lazy)>,
+    beginning: Option<(Lookout, Lazy)>,
     containing: Option<(Contained, Lazy)>,
     other: Option<Lazy>,
     count: usize,
@@ -62,7 +65,7 @@ impl Expressions {
             (Vec::new(), [containing, other].concat())
         };
         Ok(Self {
-            beginning: seldom_begins(&beginning).map(Scout::tuned).zip(lazy(&beginning)?),
+            beginning: seldom_begins(&beginning).zip(lazy(&beginning)?),
             containing: contained.zip(lazy(&containing)?),
             other: lazy(&other)?,
             count: expressions.len(),
@@ -73,25 +76,20 @@ impl Expressions {
         self.count
     }
 
-    pub(super) fn are_in(&self, text: &[u8]) -> bool {
-        self.beginning.as_ref().is_some_and(|(scout, lazy)| begins_in(text, scout, lazy))
-            || self.containing.as_ref().is_some_and(|(contained, lazy)| contained.is_in(text, lazy))
-            || self.other.as_ref().is_some_and(|lazy| lazy.is_within(text, 0, text.len()))
+    /// In the text, or in its one spelling.
+    pub(super) fn are_in(&self, text: &[u8], folded: Option<&Folded>) -> bool {
+        let either = |search: &dyn Fn(&[u8]) -> bool| {
+            search(text) || folded.is_some_and(|folded| search(&folded.bytes))
+        };
+        self.beginning.as_ref().is_some_and(|(lookout, lazy)| {
+            let walk = |text: &[u8], start: usize, fuel: &mut Fuel| lazy.is_from(text, start, fuel);
+            lookout.search(text, folded, walk, |text, start| lazy.is_within(text, start, text.len()))
+        }) || self
+            .containing
+            .as_ref()
+            .is_some_and(|(contained, lazy)| either(&|text| contained.is_in(text, lazy)))
+            || self.other.as_ref().is_some_and(|lazy| either(&|text| lazy.is_within(text, 0, text.len())))
     }
-}
-
-/// Whether a match begins anywhere.
-fn begins_in(text: &[u8], scout: &Scout, lazy: &Lazy) -> bool {
-    let mut fuel = Fuel::for_text(text);
-    let mut from = 0;
-    while let Some(start) = scout.next(text, from) {
-        match lazy.is_from(text, start, &mut fuel) {
-            Some(true) => return true,
-            Some(false) => from = start.saturating_add(1),
-            None => return lazy.is_within(text, start, text.len()),
-        }
-    }
-    false
 }
 
 impl Contained {
@@ -173,9 +171,22 @@ fn apart(expressions: Vec<Hir>) -> (Vec<Hir>, Vec<Hir>) {
 }
 
 /// Where one of them may begin, if that is seldom in ordinary text.
-fn seldom_begins(expressions: &[Hir]) -> Option<Scout> {
-    let nfa = compile(expressions).ok()?;
-    beginnings::scout(&nfa, shortest(expressions)).filter(|scout| !scout.is_busy())
+fn seldom_begins(expressions: &[Hir]) -> Option<Lookout> {
+    let mut windows = Windows::new(BLOCK, shortest(expressions))?;
+    let mut clusters = Vec::new();
+    for one in expressions {
+        let nfa = compile(std::slice::from_ref(one)).ok()?;
+        let length = shortest(std::slice::from_ref(one));
+        let mut cluster = Cluster::new(length);
+        beginnings::pairs(&nfa, windows.offsets().max(length.min(sieve::REACH)), |offset, first, second| {
+            if offset < windows.offsets() {
+                windows.add(offset, &[first, second]);
+            }
+            cluster.add(offset, first, second);
+        });
+        clusters.push(cluster);
+    }
+    Some(Lookout::new(windows, clusters)).filter(|lookout| !lookout.is_busy())
 }
 
 fn shortest(expressions: &[Hir]) -> usize {
@@ -201,6 +212,7 @@ mod tests {
     use regex_syntax::ParserBuilder;
 
     use super::*;
+    use crate::text::fuel::Walk;
 
     fn parsed(pattern: &str) -> Hir {
         ParserBuilder::new().unicode(false).utf8(false).case_insensitive(true).build().parse(pattern).unwrap()
@@ -238,7 +250,7 @@ mod tests {
             let plain = lazy(&parsed).ok().unwrap().unwrap();
             for text in &texts {
                 let text = text.as_bytes();
-                prop_assert_eq!(expressions.are_in(text), plain.is_within(text, 0, text.len()), "{:?}", chosen);
+                prop_assert_eq!(expressions.are_in(text, None), plain.is_within(text, 0, text.len()), "{:?}", chosen);
             }
         }
     }
@@ -262,12 +274,9 @@ mod tests {
         let text = b"abcab".repeat(200_000);
         let mut fuel = Fuel::for_text(&text);
         let (_, lazy) = expressions.beginning.as_ref().unwrap();
-        assert_eq!(
-            (0..text.len()).map(|at| lazy.is_from(&text, at, &mut fuel)).find(Option::is_none),
-            Some(None)
-        );
-        assert!(!expressions.are_in(&text));
+        assert!((0..text.len()).any(|at| lazy.is_from(&text, at, &mut fuel) == Walk::Tired));
+        assert!(!expressions.are_in(&text, None));
         let found = [&text[..], &b"ab".repeat(21), b"dabce"].concat();
-        assert!(expressions.are_in(&found));
+        assert!(expressions.are_in(&found, None));
     }
 }

@@ -6,7 +6,8 @@
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::canonical_combining_class;
 
-use super::skim;
+use super::changes::{Changes, Folded, spare};
+use super::skim::{self, Script};
 use super::spelling::{self, Spelling, is_plain_in};
 
 /// More marks than this on one letter are no language's.
@@ -14,23 +15,31 @@ const MOST_MARKS: u8 = 8;
 
 /// The text in one spelling; `None` when it already is.
 pub fn fold(text: &[u8]) -> Option<Vec<u8>> {
-    let escaped = memchr::memmem::find(text, b"\\u").is_some();
-    if escaped {
-        let plain = unescape(&String::from_utf8_lossy(text)).into_bytes();
-        let folded = fold_valid(&plain).unwrap_or(plain);
-        return (folded != text).then_some(folded);
+    Folded::of(text).map(|mut folded| std::mem::take(&mut folded.bytes))
+}
+
+impl Folded {
+    /// The text in one spelling; `None` when it already is.
+    pub fn of(text: &[u8]) -> Option<Self> {
+        let escaped = memchr::memmem::find(text, b"\\u").is_some();
+        if escaped {
+            let plain = unescape(&String::from_utf8_lossy(text)).into_bytes();
+            let folded = fold_valid(&plain).map_or(plain, |mut folded| std::mem::take(&mut folded.bytes));
+            return (folded != text).then_some(Self { bytes: folded, changes: None });
+        }
+        if text.is_ascii() { None } else { fold_valid(text) }
     }
-    if text.is_ascii() { None } else { fold_valid(text) }
 }
 
 /// Folds what may be no UTF-8: then a copy of it that is.
-fn fold_valid(text: &[u8]) -> Option<Vec<u8>> {
+fn fold_valid(text: &[u8]) -> Option<Folded> {
     match Folding::new(text).whole() {
-        Ok(folded) => folded.filter(|folded| folded != text),
+        Ok(folded) => folded.filter(|folded| folded.bytes != text),
         Err(Broken) => {
             let repaired = String::from_utf8_lossy(text).into_owned().into_bytes();
             let folded = Folding::new(&repaired).whole().ok().flatten();
-            Some(folded.unwrap_or(repaired))
+            let bytes = folded.map_or(repaired, |mut folded| std::mem::take(&mut folded.bytes));
+            Some(Folded { bytes, changes: None })
         }
     }
 }
@@ -46,31 +55,115 @@ struct Folding<'t> {
     folded: Vec<u8>,
     /// The text from here on is not in `folded` yet.
     kept: usize,
+    /// Where in `folded` the text up to `kept` ends.
+    place: usize,
+    changes: Changes,
 }
 
 impl<'t> Folding<'t> {
     fn new(text: &'t [u8]) -> Self {
-        Self { text, folded: Vec::new(), kept: 0 }
+        Self { text, folded: Vec::new(), kept: 0, place: 0, changes: Changes::default() }
     }
 
     /// The text in one spelling; `None` where nothing had to be respelt.
-    fn whole(mut self) -> Result<Option<Vec<u8>>, Broken> {
+    fn whole(mut self) -> Result<Option<Folded>, Broken> {
         let mut at = 0;
-        loop {
-            let found = odd_after(self.text, at)?;
-            let Some((character, odd)) = found else { break };
-            at = self.respell(character, odd)?;
+        while at < self.text.len() {
+            at = after_ascii(self.text, at);
+            let script = self.text.get(at).copied().and_then(Script::of);
+            at = match script {
+                Some(script) => self.script(script, at)?,
+                None => at,
+            };
+            at = self.one(at)?;
         }
         if self.kept == 0 {
             return Ok(None);
         }
         self.keep_to(self.text.len());
-        Ok(Some(self.folded))
+        Ok(Some(Folded {
+            bytes: self.folded,
+            changes: u32::try_from(self.text.len().saturating_mul(2)).is_ok().then_some(self.changes),
+        }))
+    }
+
+    /// Folds what is written in one script. Gives where another begins, or the text ends.
+    fn script(&mut self, script: Script, at: usize) -> Result<usize, Broken> {
+        let (mut at, mut block) = (at, at);
+        let mut odd = [0; skim::WIDTH];
+        while block < self.text.len() {
+            script.judge(self.text, block, &mut odd);
+            let mut judged = 0;
+            while let Some(found) = skim::first_odd(&odd, judged) {
+                let place = block.saturating_add(found);
+                let before = self.text.get(at..place).unwrap_or_default();
+                let character = place.saturating_sub(skim::cut(before));
+                let lead = self.text.get(character).copied().unwrap_or_default();
+                if Script::of(lead).is_some_and(|other| other != script) {
+                    return Ok(character);
+                }
+                at = self.one(character)?;
+                judged = at.saturating_sub(block);
+            }
+            block = block.saturating_add(skim::WIDTH).max(at);
+        }
+        let end = self.text.len();
+        Ok(end.saturating_sub(skim::cut(self.text.get(at..end).unwrap_or_default())))
+    }
+
+    /// Folds the character at `at`, if it is not plain. Gives where the text goes on.
+    fn one(&mut self, at: usize) -> Result<usize, Broken> {
+        let rest = self.text.get(at..).unwrap_or_default();
+        Ok(match rest {
+            [] => at,
+            [0..=0x7F, ..] => at.saturating_add(1),
+            [lead @ 0xC2..=0xDF, low @ 0x80..=0xBF, ..] if is_plain_in(usize::from(lead & 0x1F), *low) => {
+                at.saturating_add(2)
+            }
+            [lead @ 0xE0..=0xEF, middle @ 0x80..=0xBF, low @ 0x80..=0xBF, ..]
+                if is_plain_in(usize::from(lead & 0xF) << 6 | usize::from(middle & 0x3F), *low) =>
+            {
+                at.saturating_add(3)
+            }
+            [0xF0, 0x9F, middle @ 0x80..=0xBF, low @ 0x80..=0xBF, ..]
+                if spelling::is_picture_in(*middle, *low) =>
+            {
+                at.saturating_add(4)
+            }
+            _ => {
+                if let Some((length, spelt)) = frequent(rest)
+                    && let after = at.saturating_add(length)
+                    && !(is_capital_at(self.text, at) && is_capital_at(self.text, after))
+                    && self.is_mark_free(after)?
+                {
+                    self.keep_to(at);
+                    match spelt {
+                        Spelt::Nothing => {}
+                        Spelt::One(byte) => self.folded.push(byte),
+                        Spelt::Two(bytes) => self.folded.extend(bytes),
+                        Spelt::Dots => self.folded.extend(*b"..."),
+                    }
+                    self.respelt(at, after);
+                    return Ok(after);
+                }
+                match decode(self.text, at)? {
+                    Some((character, length)) if spelling::is_plain(character) => at.saturating_add(length),
+                    Some((character, _)) => self.respell(character, at)?,
+                    None => at,
+                }
+            }
+        })
     }
 
     /// Folds the character at `odd`, which is not plain, and what belongs to it. Gives where the text goes on.
     fn respell(&mut self, character: char, odd: usize) -> Result<usize, Broken> {
         let after = odd.saturating_add(character.len_utf8());
+        if is_capital_at(self.text, odd) && is_capital_at(self.text, after) {
+            let after = self.make_small(odd)?;
+            if after > odd {
+                return Ok(after);
+            }
+        }
         let stands_alone = self.is_mark_free(after)?;
         match spelling::of(character) {
             Spelling::Other(other) if stands_alone => {
@@ -86,8 +179,31 @@ impl<'t> Folding<'t> {
             Spelling::Plain | Spelling::Mark if stands_alone => return Ok(after),
             _ => return self.define(odd, after),
         }
-        self.kept = after;
+        self.respelt(odd, after);
         Ok(after)
+    }
+
+    /// Folds letters many at a time, if there are many. Gives where the text goes on.
+    fn make_small(&mut self, odd: usize) -> Result<usize, Broken> {
+        let mut at = odd;
+        let mut small = [0; skim::WIDTH];
+        while is_capital_at(self.text, at) {
+            let mut length = skim::in_small(self.text, at, &mut small);
+            if !self.is_mark_free(at.saturating_add(length))? {
+                // The last letter is what marks belong to.
+                let passed = small.get(..length).unwrap_or_default();
+                length = passed.iter().rposition(|byte| byte & 0xC0 != 0x80).unwrap_or(0);
+            }
+            if length == 0 {
+                break;
+            }
+            self.keep_to(at);
+            self.folded.extend_from_slice(small.get(..length).unwrap_or_default());
+            let after = at.saturating_add(length);
+            self.respelt(at, after);
+            at = after;
+        }
+        Ok(at)
     }
 
     /// Folds by the definition: from the character before `odd` to the next that stands for itself.
@@ -105,61 +221,73 @@ impl<'t> Folding<'t> {
         self.keep_to(base);
         let run = std::str::from_utf8(self.text.get(base..end).unwrap_or_default()).map_err(|_| Broken)?;
         fold_run(run, &mut self.folded);
-        self.kept = end;
+        self.respelt(base, end);
         Ok(end)
     }
 
     /// Whether what comes at `at` has no part in what stands before it.
     #[inline]
     fn is_mark_free(&self, at: usize) -> Result<bool, Broken> {
-        if self.text.get(at).is_none_or(u8::is_ascii) {
-            return Ok(true);
+        match self.text.get(at..).unwrap_or_default() {
+            // Ideographs and Cyrillic letters. What is broken is found where the text goes on.
+            [] | [0..=0x7F | 0xD0 | 0xD1 | 0xE4..=0xE9, ..] => return Ok(true),
+            [0xF0, 0x9F, middle @ 0x80..=0xBF, low @ 0x80..=0xBF, ..]
+                if spelling::is_picture_in(*middle, *low) =>
+            {
+                return Ok(true);
+            }
+            _ => {}
         }
         let spelling = decode(self.text, at)?.map(|(character, _)| spelling::of(character));
         Ok(matches!(spelling, None | Some(Spelling::Plain | Spelling::Other(_) | Spelling::Ellipsis)))
     }
 
+    /// Adds what was left as it stands before `end`.
     fn keep_to(&mut self, end: usize) {
         if self.folded.capacity() == 0 {
+            (self.folded, self.changes) = spare();
             self.folded.reserve(self.text.len());
         }
-        self.folded.extend_from_slice(self.text.get(self.kept..end).unwrap_or_default());
+        let kept = self.text.get(self.kept..end).unwrap_or_default();
+        self.folded.extend_from_slice(kept);
+        self.place = self.folded.len();
+    }
+
+    /// What was added since, stands for the text between these places.
+    fn respelt(&mut self, from: usize, to: usize) {
+        self.changes.add(from..to, self.place..self.folded.len());
+        self.kept = to;
     }
 }
 
-/// The next character that is not plain, and where.
-fn odd_after(text: &[u8], from: usize) -> Result<Option<(char, usize)>, Broken> {
-    let mut at = from;
-    loop {
-        let rest = text.get(at..).unwrap_or_default();
-        // Latin letters beyond ASCII stand alone: many at a time is for scripts of such.
-        if matches!(rest, [0xD0 | 0xD1 | 0xE3..=0xEC, ..]) {
-            let passed = skim::after_plain(text, at);
-            if passed > at {
-                at = passed;
-                continue;
-            }
-        }
-        at = match rest {
-            [] => return Ok(None),
-            // Among other scripts, a blank or a sign stands alone.
-            [0..=0x7F, 0x80..=0xFF, ..] => at.saturating_add(1),
-            [0..=0x7F, ..] => after_ascii(text, at),
-            [lead @ 0xC2..=0xDF, low @ 0x80..=0xBF, ..] if is_plain_in(usize::from(lead & 0x1F), *low) => {
-                at.saturating_add(2)
-            }
-            [lead @ 0xE0..=0xEF, middle @ 0x80..=0xBF, low @ 0x80..=0xBF, ..]
-                if is_plain_in(usize::from(lead & 0xF) << 6 | usize::from(middle & 0x3F), *low) =>
-            {
-                at.saturating_add(3)
-            }
-            _ => match decode(text, at)? {
-                Some((character, length)) if spelling::is_plain(character) => at.saturating_add(length),
-                Some((character, _)) => return Ok(Some((character, at))),
-                None => return Ok(None),
-            },
-        };
+enum Spelt {
+    Nothing,
+    One(u8),
+    Two([u8; 2]),
+    Dots,
+}
+
+/// What most texts hold that is not plain: its length, and what a table of spellings would make of it.
+#[inline]
+fn frequent(rest: &[u8]) -> Option<(usize, Spelt)> {
+    let letter = |lead: u8, low: u8| Some((2, Spelt::Two([lead, low])));
+    match rest {
+        [0xC3, low @ (0x80..=0x96 | 0x98..=0x9E), ..] => letter(0xC3, low | 0x20),
+        [0xD0, low @ 0x90..=0x9F, ..] => letter(0xD0, low | 0x20),
+        [0xD0, low @ 0xA0..=0xAF, ..] => letter(0xD1, low & 0x8F),
+        // ASCII, as wide as Chinese.
+        [0xEF, 0xBC, low @ 0x81..=0xBF, ..] => Some((3, Spelt::One(low.wrapping_sub(0x60)))),
+        [0xEF, 0xBD, low @ 0x80..=0x9E, ..] => Some((3, Spelt::One(low.wrapping_sub(0x20)))),
+        // What makes a sign a picture, and what joins pictures.
+        [0xEF, 0xB8, 0x8F, ..] | [0xE2, 0x80, 0x8D, ..] => Some((3, Spelt::Nothing)),
+        [0xE2, 0x80, 0xA6, ..] => Some((3, Spelt::Dots)),
+        _ => None,
     }
+}
+
+/// Whether a capital of Latin-1 or Cyrillic stands there.
+fn is_capital_at(text: &[u8], at: usize) -> bool {
+    matches!(text.get(at..), Some([0xC3, 0x80..=0x9E, ..] | [0xD0, 0x80..=0xAF, ..]))
 }
 
 /// Where the ASCII that begins at `at` ends.
@@ -369,6 +497,17 @@ mod tests {
                 "\u{301}", "\u{308}", "\u{3099}", "\u{11A8}", "\u{1161}", "\u{94D}", "\u{93C}", "\u{E48}",
                 "\u{5BC}"
             ]),
+            text(&[
+                "СЪЕШЬ ЖЕ ЕЩЁ",
+                "ÜBERMÄSSIG",
+                "МЯГКИХ ФРАНЦУЗСКИХ БУЛОК",
+                "“—”",
+                "« »",
+                "プログラムを",
+                "、。！",
+                "这是一个",
+                "Żółć"
+            ]),
             any::<char>().prop_map(|c| c.to_string().into_bytes()),
             any::<u8>().prop_map(|byte| vec![byte]),
         ]
@@ -377,7 +516,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig { cases: 1_500, failure_persistence: None, ..ProptestConfig::default() })]
         #[test]
-        fn short_cuts_lead_where_the_definition_does(pieces in proptest::collection::vec(piece(), 0..24)) {
+        fn short_cuts_lead_where_the_definition_does(pieces in proptest::collection::vec(piece(), 0..40)) {
             let text = pieces.concat();
             let folded = fold(&text);
             prop_assert_ne!(folded.as_ref(), Some(&text));

@@ -31,3 +31,13 @@ impl Fuel {
         Some(())
     }
 }
+
+/// What came of following the text from a beginning on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Walk {
+    Found,
+    /// Nothing, and the text from here on was not read.
+    Lost(usize),
+    /// The fuel ended before that was known.
+    Tired,
+}

@@ -10,7 +10,7 @@ use regex_automata::hybrid::dfa::{Cache, Config, DFA};
 use regex_automata::nfa::thompson::NFA;
 use regex_automata::{Anchored, Input, MatchKind};
 
-use super::fuel::Fuel;
+use super::fuel::{Fuel, Walk};
 
 /// What the states may take at a time.
 const CACHE_BYTES: usize = 1 << 20;
@@ -54,21 +54,28 @@ impl Lazy {
             .map_or(true, |found| found.is_some())
     }
 
-    /// Whether an expression matches from `start` on; `None` when the fuel, or the cache, ended before that was known.
-    pub(super) fn is_from(&self, text: &[u8], start: usize, fuel: &mut Fuel) -> Option<bool> {
+    /// Whether an expression matches from `start` on; tired too when the cache ended before that was known.
+    pub(super) fn is_from(&self, text: &[u8], start: usize, fuel: &mut Fuel) -> Walk {
+        self.walk(text, start, fuel).unwrap_or(Walk::Tired)
+    }
+
+    fn walk(&self, text: &[u8], start: usize, fuel: &mut Fuel) -> Option<Walk> {
         let mut cache = self.cache.try_borrow_mut().ok()?;
         let input = Input::new(text).range(start..).anchored(Anchored::Yes);
         let mut state = self.automaton.start_state_forward(&mut cache, &input).ok()?;
         fuel.begin()?;
+        let mut at = start;
         for byte in text.get(start..).unwrap_or_default() {
             state = self.automaton.next_state(&mut cache, state, *byte).ok()?;
+            at = at.saturating_add(1);
             if let Some(known) = verdict(state) {
-                return known;
+                return Some(if known? { Walk::Found } else { Walk::Lost(at) });
             }
             fuel.step()?;
         }
         state = self.automaton.next_eoi_state(&mut cache, state).ok()?;
-        verdict(state).unwrap_or(Some(false))
+        let found = verdict(state).unwrap_or(Some(false))?;
+        Some(if found { Walk::Found } else { Walk::Lost(at.saturating_add(1)) })
     }
 }
 

@@ -7,8 +7,10 @@ use aho_corasick::automaton::Automaton;
 use aho_corasick::nfa::contiguous::NFA;
 use aho_corasick::{Anchored, BuildError, Input};
 
-use super::fuel::Fuel;
-use super::scout::{Scout, Windows};
+use super::changes::Folded;
+use super::fuel::{Fuel, Walk};
+use super::lookout::Lookout;
+use super::scout::Windows;
 
 /// Shorter ones begin nearly everywhere.
 const SHORTEST: usize = 3;
@@ -21,7 +23,7 @@ pub(super) struct Literals {
 }
 
 struct Long {
-    scout: Scout,
+    lookout: Lookout,
     automaton: NFA,
 }
 
@@ -37,11 +39,11 @@ impl Literals {
         let windows = shortest.and_then(|shortest| Windows::new(SHORTEST, shortest));
         let long = match windows {
             None => None,
-            Some(mut windows) => {
-                long.iter().for_each(|text| windows.add_text(text));
+            Some(windows) => {
+                let texts: Vec<&[u8]> = long.iter().map(|text| text.as_slice()).collect();
                 let mut builder = NFA::builder();
                 let builder = builder.ascii_case_insensitive(ignore_case).prefilter(false);
-                Some(Long { scout: windows.scout().tuned(), automaton: builder.build(&long)? })
+                Some(Long { lookout: Lookout::of_texts(&texts, windows), automaton: builder.build(&long)? })
             }
         };
         Ok(Self { short, long, count: spellings.len() })
@@ -51,46 +53,51 @@ impl Literals {
         self.count
     }
 
-    pub(super) fn are_in(&self, text: &[u8]) -> bool {
-        self.long.as_ref().is_some_and(|long| long.is_in(text))
+    /// In the text, or in its one spelling.
+    pub(super) fn are_in(&self, text: &[u8], folded: Option<&Folded>) -> bool {
+        self.long.as_ref().is_some_and(|long| long.is_in(text, folded))
             || self.short.as_ref().is_some_and(|short| {
-                short.try_find(&Input::new(text).earliest(true)).map_or(true, |found| found.is_some())
+                let is_in = |text: &[u8]| {
+                    let found = short.try_find(&Input::new(text).earliest(true));
+                    found.map_or(true, |found| found.is_some())
+                };
+                is_in(text) || folded.is_some_and(|folded| is_in(&folded.bytes))
             })
     }
 }
 
 impl Long {
-    fn is_in(&self, text: &[u8]) -> bool {
-        let mut fuel = Fuel::for_text(text);
-        let mut from = 0;
-        while let Some(start) = self.scout.next(text, from) {
-            let rest = text.get(start..).unwrap_or_default();
-            match self.walk(rest, Anchored::Yes, &mut fuel) {
-                Some(true) => return true,
-                Some(false) => from = start.saturating_add(1),
-                None => return self.walk(rest, Anchored::No, &mut Fuel::endless()).unwrap_or(true),
-            }
-        }
-        false
+    fn is_in(&self, text: &[u8], folded: Option<&Folded>) -> bool {
+        let walk = |text: &[u8], start: usize, fuel: &mut Fuel| self.walk(text, start, Anchored::Yes, fuel);
+        let whole = |text: &[u8], start: usize| {
+            !matches!(self.walk(text, start, Anchored::No, &mut Fuel::endless()), Walk::Lost(_))
+        };
+        self.lookout.search(text, folded, walk, whole)
     }
 
-    /// Whether one begins here (anchored), or somewhere; `None` when the fuel ended before that was known.
-    fn walk(&self, text: &[u8], anchored: Anchored, fuel: &mut Fuel) -> Option<bool> {
+    /// Whether one begins here (anchored), or somewhere.
+    fn walk(&self, text: &[u8], start: usize, anchored: Anchored, fuel: &mut Fuel) -> Walk {
+        self.follow(text, start, anchored, fuel).unwrap_or(Walk::Tired)
+    }
+
+    fn follow(&self, text: &[u8], start: usize, anchored: Anchored, fuel: &mut Fuel) -> Option<Walk> {
         let mut state = self.automaton.start_state(anchored).ok()?;
         fuel.begin()?;
-        for byte in text {
+        let mut at = start;
+        for byte in text.get(start..).unwrap_or_default() {
             state = self.automaton.next_state(anchored, state, *byte);
+            at = at.saturating_add(1);
             if self.automaton.is_special(state) {
                 if self.automaton.is_match(state) {
-                    return Some(true);
+                    return Some(Walk::Found);
                 }
                 if self.automaton.is_dead(state) {
-                    return Some(false);
+                    return Some(Walk::Lost(at));
                 }
             }
             fuel.step()?;
         }
-        Some(false)
+        Some(Walk::Lost(at.saturating_add(1)))
     }
 }
 
@@ -113,7 +120,7 @@ mod tests {
             let spelt = |text: &[u8]| if ignore_case { text.to_ascii_lowercase() } else { text.to_vec() };
             let text = text.as_bytes();
             let holds = |one: &Vec<u8>| memchr::memmem::find(&spelt(text), &spelt(one)).is_some();
-            prop_assert_eq!(literals.are_in(text), spellings.iter().any(holds));
+            prop_assert_eq!(literals.are_in(text, None), spellings.iter().any(holds));
         }
     }
 
@@ -122,9 +129,9 @@ mod tests {
         let long = Literals::new(&[[&b"a".repeat(1_000)[..], b"b"].concat()], true).unwrap();
         let text = b"a".repeat(1_000_000);
         let mut fuel = Fuel::for_text(&text);
-        let anchored = |at: usize| long.long.as_ref().unwrap().walk(&text[at..], Anchored::Yes, &mut fuel);
-        assert_eq!((0..text.len()).map(anchored).find(Option::is_none), Some(None));
-        assert!(!long.are_in(&text));
-        assert!(long.are_in(&[&text[..], b"b"].concat()));
+        let anchored = |at: usize| long.long.as_ref().unwrap().walk(&text, at, Anchored::Yes, &mut fuel);
+        assert!((0..text.len()).map(anchored).any(|walk| walk == Walk::Tired));
+        assert!(!long.are_in(&text, None));
+        assert!(long.are_in(&[&text[..], b"b"].concat(), None));
     }
 }

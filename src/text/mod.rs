@@ -4,16 +4,20 @@
 //! one spelling first. Neither keeps, copies out or tells what was found.
 
 mod beginnings;
+mod changes;
 mod expressions;
 mod fold;
 mod fuel;
 mod lazy;
 mod literals;
+mod lookout;
 mod required;
 mod scout;
 mod set;
+mod sieve;
 mod skim;
 mod spelling;
 
+pub use changes::Folded;
 pub use fold::fold;
 pub use set::{BadPattern, TextSet, Wanted};

@@ -21,7 +21,7 @@ const FOLD_WORD: u64 = 0x2020_2020_2020_2020;
 const WORD: usize = 8;
 
 /// What people write: where much of it looks like a beginning, the beginning tells nothing.
-const ORDINARY: &str = "Please compare the two reports line by line, and tell me which of them is right: the one of \
+pub(super) const ORDINARY: &str = "Please compare the two reports line by line, and tell me which of them is right: the one of \
      March 2024 says that Acme's revenue grew by 12.5% (to $3,400), but I've read elsewhere that it did not. \
      {\"id\": \"a1f\", \"items\": [1, 20, 300]} Dear Mr. O'Neill, thank you for the well-written e-mail; we'll \
      answer by 5pm. Schöne Grüße aus München, und vielen Dank! Съешь же ещё этих мягких французских булок. ";
@@ -136,6 +136,16 @@ impl Scout {
             (self.least, self.stride) = (least, stride);
         }
         self
+    }
+
+    /// What it costs to search an ordinary text as it is tuned: tenths of a nanosecond.
+    pub(super) fn own_cost(&self) -> usize {
+        self.cost(self.least, self.stride)
+    }
+
+    /// How many bytes from a beginning decide whether it may be one.
+    pub(super) fn reach(&self) -> usize {
+        self.offsets.saturating_add(2)
     }
 
     /// The offsets at which the block at `at` may stand.

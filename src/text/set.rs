@@ -8,6 +8,7 @@ use std::rc::Rc;
 use regex_syntax::ParserBuilder;
 use regex_syntax::hir::Hir;
 
+use super::changes::Folded;
 use super::expressions::{Expressions, MOST_BYTES, TooLarge};
 use super::fold;
 use super::literals::Literals;
@@ -74,8 +75,13 @@ impl TextSet {
 
     /// Whether anything of it is in `text`, as it stands.
     pub fn is_in(&self, text: &[u8]) -> bool {
-        self.0.literals.as_ref().is_some_and(|literals| literals.are_in(text))
-            || self.0.expressions.as_ref().is_some_and(|expressions| expressions.are_in(text))
+        self.is_in_either(text, None)
+    }
+
+    /// Whether anything of it is in `text`, as it stands or in its one spelling, where that is another.
+    pub fn is_in_either(&self, text: &[u8], folded: Option<&Folded>) -> bool {
+        self.0.literals.as_ref().is_some_and(|literals| literals.are_in(text, folded))
+            || self.0.expressions.as_ref().is_some_and(|expressions| expressions.are_in(text, folded))
     }
 }
 
@@ -123,6 +129,9 @@ fn compiled(expressions: &[Hir]) -> Result<Expressions, BadPattern> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use proptest::test_runner::TestRunner;
+
     use super::*;
 
     fn set(literals: &[&str], patterns: &[&str], ignore_case: bool) -> TextSet {
@@ -163,6 +172,52 @@ mod tests {
             assert!(all.is_in(text.as_bytes()), "{text}");
         }
         assert!(!all.is_in(b"sparrow"));
+    }
+
+    /// What is found across places that the one spelling changes, and nearly so.
+    const LITERALS: &[&str] =
+        &["abc", "bac cab", "ab", "caﬁb", "größe", "aab…", "b, c", "cabbage patch", "12"];
+    const PATTERNS: &[&str] = &[
+        r"\b(?:\d[ -]?){7}\d\b",
+        r"ab[^b]*\bc",
+        r"(?:abc|bca)\s*[:=]\s*\S+",
+        r"[ab]{2}\d{2}[abc0-9]{3,9}\b",
+        r"^ab|bc$",
+        r"c\Wb.a",
+        r"[\w.]+@\w{2,}",
+        r"[\x80-\xFF]{4}a",
+    ];
+
+    /// Each alone, and several at once.
+    fn sets() -> Vec<TextSet> {
+        let mut sets =
+            vec![set(LITERALS, &[], true), set(&[], PATTERNS, true), set(LITERALS, PATTERNS, false)];
+        sets.extend(LITERALS.iter().map(|literal| set(&[*literal], &[], true)));
+        sets.extend(PATTERNS.iter().map(|pattern| set(&[], &[*pattern], true)));
+        sets.push(set(&LITERALS[1..4], &PATTERNS[..1], true));
+        sets
+    }
+
+    #[test]
+    fn looking_around_changes_finds_what_searching_twice_does() {
+        let sets = sets();
+        let pieces = "[abc12]{1,4}|[ ,:=@-]|ａ|ｂ|ｃ|１|，|\u{200B}|\u{AD}|\u{301}|Ä|Я|…|ﬁ|é|中文|[ab]{9,30}|[яé]{9,30}";
+        let texts = proptest::collection::vec(pieces, 0..40).prop_map(|pieces| pieces.concat());
+        let config = ProptestConfig { cases: 1_000, failure_persistence: None, ..ProptestConfig::default() };
+        let found_only_folded = std::cell::Cell::new(0);
+        let outcome = TestRunner::new(config).run(&texts, |text| {
+            let text = text.as_bytes();
+            let folded = Folded::of(text);
+            for set in &sets {
+                let only_folded = folded.as_ref().is_some_and(|folded| set.is_in(&folded.bytes));
+                let twice = set.is_in(text) || only_folded;
+                found_only_folded.set(found_only_folded.get() + usize::from(only_folded && !set.is_in(text)));
+                prop_assert_eq!(set.is_in_either(text, folded.as_ref()), twice, "{:?}", set);
+            }
+            Ok(())
+        });
+        outcome.unwrap();
+        assert!(found_only_folded.get() > 50, "{found_only_folded:?}");
     }
 
     #[test]

@@ -90,8 +90,7 @@ const PLAIN: &[(u32, u32)] = &[
 ];
 
 /// Pictures.
-const PICTURES: &[(u32, u32)] =
-    &[(0x1F300, 0x1F8FF), (0x1F900, 0x1FAFF), (0x1F1E6, 0x1F1FF), (0x1F000, 0x1F0FF)];
+const PICTURES: &[(u32, u32)] = &[(0x1F000, 0x1F0FF), (0x1F1E6, 0x1F1FF), (0x1F300, 0x1FAFF)];
 
 /// Marks that stay where they stand alone: they compose with no letter.
 const MARKS: &[(u32, u32)] =
@@ -112,23 +111,22 @@ const PAIRS_EVEN: &[(u32, u32)] = &[
 /// The same, at odd codes.
 const PAIRS_ODD: &[(u32, u32)] = &[(0x139, 0x13E), (0x141, 0x148), (0x179, 0x17E), (0x4C1, 0x4CE)];
 
-const fn is_among(ranges: &[(u32, u32)], code: u32) -> bool {
-    let mut rest = ranges;
-    while let [(first, last), tail @ ..] = rest {
-        if *first <= code && code <= *last {
-            return true;
-        }
-        rest = tail;
-    }
-    false
-}
-
 /// For every 64 characters, which of them are meant.
 type Blocks<const COUNT: usize> = [u64; COUNT];
 
 static PLAIN_BELOW_10000: Blocks<1_024> = {
     let blocks = with(with([0; 1_024], PLAIN, 0, 1), PAIRS_EVEN, 1, 2);
     with(blocks, PAIRS_ODD, 1, 2)
+};
+/// From U+1F000 on.
+static PICTURES_FROM_1F000: Blocks<64> = {
+    let mut blocks = [0; 64];
+    let mut rest = PICTURES;
+    while let [(first, last), tail @ ..] = rest {
+        set(&mut blocks, first.saturating_sub(0x1_F000), last.saturating_sub(0x1_F000), 1);
+        rest = tail;
+    }
+    blocks
 };
 /// Capitals right before their small letters.
 static CAPITALS_BELOW_2000: Blocks<128> = with(with([0; 128], PAIRS_EVEN, 0, 2), PAIRS_ODD, 0, 2);
@@ -171,6 +169,13 @@ pub(super) fn is_plain_in(block: usize, low: u8) -> bool {
     PLAIN_BELOW_10000.get(block).is_some_and(|plain| (plain >> (low & 63)) & 1 == 1)
 }
 
+/// Whether the character of a block of pictures is one: `block` is its code from U+1F000 on, without the lowest six bits.
+#[inline]
+pub(super) fn is_picture_in(block: u8, low: u8) -> bool {
+    let block = PICTURES_FROM_1F000.get(usize::from(block & 63)).copied().unwrap_or_default();
+    (block >> (low & 63)) & 1 == 1
+}
+
 /// Whether the character is itself where no mark follows it.
 #[inline]
 pub(super) fn is_plain(character: char) -> bool {
@@ -178,7 +183,7 @@ pub(super) fn is_plain(character: char) -> bool {
     if code < 0x1_0000 {
         is_plain_in((code >> 6) as usize, (code & 63) as u8)
     } else {
-        is_among(PICTURES, code)
+        code >> 12 == 0x1F && is_picture_in((code >> 6) as u8, (code & 63) as u8)
     }
 }
 

@@ -1,0 +1,203 @@
+//! Where something that is looked for may begin: found in that of two ways which costs ordinary text least.
+//!
+//! A [`Scout`] looks at a block here and there, and is best for what is long and unlike ordinary text; a [`Sieve`] looks
+//! at every second pair, and is best for many things at once. Invariant: no beginning is missed.
+
+use std::ops::Range;
+
+use super::changes::{Changes, Folded};
+use super::fuel::{Fuel, Walk};
+use super::scout::{ORDINARY, Scout, Windows};
+use super::sieve::{self, Cluster, Sieve};
+
+/// What it costs to look at a byte by a sieve: tenths of a nanosecond.
+const SIFT: usize = 3;
+/// What it costs to begin to look closely.
+const FIND: usize = 300;
+const SELDOM: usize = 40;
+/// Clusters beyond this number are not worth telling apart before they are joined.
+const MOST_CLUSTERS: usize = 8;
+
+/// Changes that are further from each other than this, on average, are looked at one by one.
+const APART: usize = 96;
+
+pub(super) enum Lookout {
+    Scout(Scout),
+    Sieve(Sieve),
+}
+
+impl Lookout {
+    /// For texts of which each has at least three bytes.
+    pub(super) fn of_texts(texts: &[&[u8]], windows: Windows) -> Self {
+        let mut windows = windows;
+        texts.iter().for_each(|text| windows.add_text(text));
+        let mut sorted = texts.to_vec();
+        sorted.sort_unstable();
+        let size = sorted.len().div_ceil(MOST_CLUSTERS).max(1);
+        let cluster = |texts: &[&[u8]]| {
+            let shortest = texts.iter().map(|text| text.len()).min().unwrap_or(0);
+            let mut cluster = Cluster::new(shortest);
+            texts.iter().for_each(|text| cluster.add_text(text));
+            cluster
+        };
+        Self::new(windows, sorted.chunks(size).map(cluster).collect())
+    }
+
+    /// What is cheaper.
+    pub(super) fn new(windows: Windows, clusters: Vec<Cluster>) -> Self {
+        let (scout, sieve) =
+            (windows.scout().tuned(), Self::Sieve(Sieve::new(clusters, ORDINARY.as_bytes())));
+        let text = ORDINARY.as_bytes();
+        let sifted = text.len().saturating_mul(SIFT).saturating_add(sieve.finds(text).saturating_mul(FIND));
+        if sifted < scout.own_cost() { sieve } else { Self::Scout(scout) }
+    }
+
+    fn finds(&self, text: &[u8]) -> usize {
+        let mut found = 0_usize;
+        self.each(text, 0, text.len(), |_| {
+            found = found.saturating_add(1);
+            false
+        });
+        found
+    }
+
+    /// Whether it finds something in ordinary text oftener than once in so many bytes.
+    pub(super) fn is_busy(&self) -> bool {
+        self.finds(ORDINARY.as_bytes()).saturating_mul(SELDOM) >= ORDINARY.len()
+    }
+
+    /// How many bytes from a beginning decide whether it may be one.
+    pub(super) fn reach(&self) -> usize {
+        match self {
+            Self::Scout(scout) => scout.reach(),
+            Self::Sieve(_) => sieve::REACH,
+        }
+    }
+
+    /// Whether nothing begins where there are not two adjacent bytes of ASCII.
+    pub(super) fn is_ascii(&self) -> bool {
+        matches!(self, Self::Sieve(sieve) if sieve.is_ascii())
+    }
+
+    /// Shows each place from `from` to before `until` where something may begin, the first one first, until `look` has
+    /// seen enough: whether it has.
+    #[inline]
+    pub(super) fn each(
+        &self,
+        text: &[u8],
+        from: usize,
+        until: usize,
+        mut look: impl FnMut(usize) -> bool,
+    ) -> bool {
+        match self {
+            Self::Sieve(sieve) => sieve.each(text, from, until, look),
+            Self::Scout(scout) => {
+                let end = until.saturating_add(scout.reach()).min(text.len());
+                let text = text.get(..end).unwrap_or_default();
+                let mut from = from;
+                while let Some(start) = scout.next(text, from).filter(|start| *start < until) {
+                    if look(start) {
+                        return true;
+                    }
+                    from = start.saturating_add(1);
+                }
+                false
+            }
+        }
+    }
+
+    /// Whether something begins in the text, or in its one spelling. `walk` follows it from a beginning, `whole` searches
+    /// from a place on, in one go.
+    pub(super) fn search(
+        &self,
+        text: &[u8],
+        folded: Option<&Folded>,
+        walk: impl Fn(&[u8], usize, &mut Fuel) -> Walk,
+        whole: impl Fn(&[u8], usize) -> bool,
+    ) -> bool {
+        let alone = |text: &[u8]| {
+            let mut fuel = Fuel::for_text(text);
+            self.first(text, 0..text.len(), |start| match walk(text, start, &mut fuel) {
+                Walk::Lost(_) => None,
+                Walk::Found => Some(true),
+                Walk::Tired => Some(whole(text, start)),
+            })
+        };
+        let Some(Folded { bytes: folded, changes }) = folded else { return alone(text) == Some(true) };
+        let Some(changes) = changes.as_ref().filter(|changes| self.is_worth(changes, text.len())) else {
+            return alone(text) == Some(true) || alone(folded) == Some(true);
+        };
+        let mut fuel = Fuel::for_text(text);
+        let mut seen = 0;
+        let either = |start: usize| whole(text, start) || whole(folded, 0);
+        let in_text = self.first(text, 0..text.len(), |start| match walk(text, start, &mut fuel) {
+            Walk::Found => Some(true),
+            Walk::Tired => Some(either(start)),
+            // In the one spelling it may go on otherwise.
+            Walk::Lost(end) => match walk(folded, changes.moved(&mut seen, start, end)?, &mut fuel) {
+                Walk::Found => Some(true),
+                Walk::Tired => Some(either(start)),
+                Walk::Lost(_) => None,
+            },
+        });
+        in_text.unwrap_or_else(|| {
+            let new = self.first_new(folded, changes, |start| match walk(folded, start, &mut fuel) {
+                Walk::Lost(_) => None,
+                Walk::Found => Some(true),
+                Walk::Tired => Some(whole(folded, 0)),
+            });
+            new == Some(true)
+        })
+    }
+
+    /// What `look` has to say of the first beginning of which it says something.
+    #[inline]
+    fn first(
+        &self,
+        text: &[u8],
+        among: Range<usize>,
+        mut look: impl FnMut(usize) -> Option<bool>,
+    ) -> Option<bool> {
+        let mut said = None;
+        self.each(text, among.start, among.end, |start| {
+            said = look(start);
+            said.is_some()
+        });
+        said
+    }
+
+    /// Whether it is less to look around the changes than everywhere.
+    fn is_worth(&self, changes: &Changes, length: usize) -> bool {
+        self.is_ascii() || changes.count().saturating_mul(APART) < length
+    }
+
+    /// The same for beginnings of which something is new in the one spelling.
+    fn first_new(
+        &self,
+        folded: &[u8],
+        changes: &Changes,
+        mut look: impl FnMut(usize) -> Option<bool>,
+    ) -> Option<bool> {
+        let before = self.reach().saturating_sub(1);
+        let mut seen = 0;
+        for change in changes.in_folded() {
+            let among = change.start.saturating_sub(before).max(seen)..change.end.saturating_add(1);
+            if self.is_ascii() && !has_ascii_pair(folded, &change) {
+                continue;
+            }
+            seen = among.end;
+            let said = self.first(folded, among, &mut look);
+            if said.is_some() {
+                return said;
+            }
+        }
+        None
+    }
+}
+
+/// Whether two adjacent bytes are ASCII, in what is new or with one of what stands around it.
+fn has_ascii_pair(folded: &[u8], new: &Range<usize>) -> bool {
+    let bytes = folded.get(new.start.saturating_sub(1)..).unwrap_or_default();
+    let count = new.end.saturating_add(1).saturating_sub(new.start.saturating_sub(1));
+    bytes.get(..count).unwrap_or(bytes).windows(2).any(<[u8]>::is_ascii)
+}

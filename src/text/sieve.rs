@@ -1,0 +1,348 @@
+//! Finds where something that is looked for may begin, by every second pair of bytes.
+//!
+//! What is looked for is sorted into a few buckets. A table says of each pair at which of a beginning's offsets it may
+//! stand, for each bucket and whether the beginning is at an even or an odd distance: a bit that is set says that it may
+//! not. The bits of four pairs in a row, each shifted by its place, come together in one word, and where a bit is still
+//! clear something may begin. Where only ASCII is looked for, eight bytes without two adjacent ones of it are passed
+//! over at once. Invariant: no beginning is missed; the work for a text is bounded by its length, whatever the text.
+
+/// Entries of a table.
+const SLOTS: usize = 1 << 13;
+/// How many groups are told apart.
+const BUCKETS: usize = 4;
+/// Pairs that are looked at for a beginning, at most.
+const STEPS: usize = 4;
+/// At how many offsets of a beginning they may stand.
+pub(super) const MOST_OFFSETS: usize = 2 * STEPS;
+/// Bytes that decide about a beginning.
+pub(super) const REACH: usize = MOST_OFFSETS + 1;
+/// Fewer offsets than these tell too little to do without the rest.
+const LEAST_OFFSETS: usize = 3;
+
+/// Letters in either case are alike, and some signs.
+const FOLD: u64 = 0x2020_2020_2020_2020;
+const HIGH: u64 = 0x8080_8080_8080_8080;
+/// The first bytes of a word's pairs.
+const FIRSTS: u64 = 0x0080_0080_0080_0080;
+/// Nothing begins before the first pair.
+const NOT_BEFORE: u64 = 0x00FF_FFFF;
+
+/// Beginnings that are looked for as one: of each pair, the offsets at which it may stand, a bit each.
+pub(super) struct Cluster {
+    places: Box<[u8; SLOTS]>,
+    offsets: usize,
+    /// The least offset at which a byte beyond ASCII may stand.
+    ascii: usize,
+}
+
+impl Cluster {
+    /// Beginnings of so many bytes, at least two.
+    pub(super) fn new(bytes: usize) -> Self {
+        let offsets = bytes.saturating_sub(1).clamp(1, MOST_OFFSETS);
+        Self { places: Box::new([0; SLOTS]), offsets, ascii: MOST_OFFSETS }
+    }
+
+    /// The pair may stand at `offset`.
+    pub(super) fn add(&mut self, offset: usize, first: u8, second: u8) {
+        if offset >= self.offsets {
+            return;
+        }
+        if !first.is_ascii() || !second.is_ascii() {
+            self.ascii = self.ascii.min(offset);
+        }
+        if let Some(place) = self.places.get_mut(slot(mix(pair(first, second)))) {
+            *place |= 1 << (offset & 7);
+        }
+    }
+
+    /// Something begins with this text.
+    pub(super) fn add_text(&mut self, text: &[u8]) {
+        for (offset, pair) in text.windows(2).take(self.offsets).enumerate() {
+            if let [first, second] = *pair {
+                self.add(offset, first, second);
+            }
+        }
+    }
+
+    /// Without what stands behind its ASCII, if that alone tells enough.
+    fn cut(mut self) -> Self {
+        if self.ascii >= LEAST_OFFSETS {
+            self.offsets = self.offsets.min(self.ascii);
+        }
+        self
+    }
+
+    fn is_ascii(&self) -> bool {
+        self.ascii >= self.offsets
+    }
+
+    fn join(&mut self, other: &Self) {
+        self.places.iter_mut().zip(other.places.iter()).for_each(|(place, other)| *place |= other);
+        self.offsets = self.offsets.min(other.offsets);
+        self.ascii = self.ascii.min(other.ascii);
+    }
+
+    /// How often one of both is met in a text of these slots, by how common their pairs are in it: a product of parts in
+    /// 64.
+    fn weight(&self, other: &Self, text: &[usize]) -> u64 {
+        let mut common = [0_u64; MOST_OFFSETS];
+        for slot in text {
+            let places = |cluster: &Self| cluster.places.get(*slot).copied().unwrap_or_default();
+            let places = places(self) | places(other);
+            if places != 0 {
+                common.iter_mut().zip(0..).for_each(|(common, offset)| {
+                    *common = common.saturating_add(u64::from(places >> offset & 1));
+                });
+            }
+        }
+        let parts = |common: &u64| {
+            common.saturating_mul(64).checked_div(text.len() as u64).unwrap_or(64).saturating_add(1)
+        };
+        let known = common.iter().take(self.offsets.min(other.offsets)).map(parts);
+        known.chain(std::iter::repeat(64)).take(MOST_OFFSETS).fold(1, u64::saturating_mul)
+    }
+}
+
+const fn pair(first: u8, second: u8) -> u64 {
+    u16::from_le_bytes([first, second]) as u64
+}
+
+/// Where a pair, folded and mixed, stands in a table.
+#[inline]
+const fn slot(mixed: u64) -> usize {
+    (mixed & 0x1FFF) as usize
+}
+
+/// Brings what tells pairs of ASCII apart into the lowest bits of each: no two share a slot.
+#[inline]
+const fn mix(pairs: u64) -> u64 {
+    let folded = pairs | FOLD;
+    folded ^ folded >> 3
+}
+
+/// The table of some clusters.
+pub(super) struct Sieve {
+    /// Of each pair, by its hash: for each step, from the last to the first, a byte with a bit for each bucket that it
+    /// rules out; the low half for beginnings one byte before the pair.
+    table: Box<[u32; SLOTS]>,
+    /// What four pairs rule out that are looked for nowhere.
+    strange: u64,
+    /// Every bit where more than ASCII is looked for: nothing may be passed over then.
+    always: u64,
+}
+
+impl Sieve {
+    /// Of at least one cluster; `text` is what most texts are like.
+    pub(super) fn new(clusters: Vec<Cluster>, text: &[u8]) -> Self {
+        let mut clusters: Vec<Cluster> = clusters.into_iter().map(Cluster::cut).collect();
+        let text: Vec<usize> = text
+            .iter()
+            .zip(text.iter().skip(1))
+            .map(|(first, second)| slot(mix(pair(*first, *second))))
+            .collect();
+        while clusters.len() > BUCKETS {
+            join_two(&mut clusters, &text);
+        }
+        let mut table = Box::new([u32::MAX; SLOTS]);
+        let mut strange = u32::MAX;
+        for (bucket, cluster) in clusters.iter().enumerate() {
+            for offset in 0..MOST_OFFSETS {
+                let (step, is_odd) = (offset / 2, offset & 1 == 1);
+                let lane = STEPS.saturating_sub(1).saturating_sub(step).saturating_mul(8);
+                let half = if is_odd { 0 } else { BUCKETS };
+                let bit = 1_u32 << (lane.saturating_add(half).saturating_add(bucket) & 31);
+                let is_free = offset >= cluster.offsets;
+                strange &= if is_free { !bit } else { u32::MAX };
+                for (entry, place) in table.iter_mut().zip(cluster.places.iter()) {
+                    if is_free || place >> (offset & 7) & 1 == 1 {
+                        *entry &= !bit;
+                    }
+                }
+            }
+        }
+        let is_ascii = clusters.iter().all(Cluster::is_ascii);
+        let strange = u64::from(strange);
+        Self {
+            table,
+            strange: strange | strange << 8 | strange << 16 | strange << 24,
+            always: if is_ascii { 0 } else { u64::MAX },
+        }
+    }
+
+    /// Whether nothing begins where there are not two adjacent bytes of ASCII.
+    pub(super) fn is_ascii(&self) -> bool {
+        self.always == 0
+    }
+
+    /// Shows each place from `from` to before `until` where something may begin, the first one first, until `look` has
+    /// seen enough: whether it has.
+    #[inline]
+    pub(super) fn each(
+        &self,
+        text: &[u8],
+        from: usize,
+        until: usize,
+        mut look: impl FnMut(usize) -> bool,
+    ) -> bool {
+        let until = until.min(text.len());
+        let end = until.saturating_add(2 * REACH).min(text.len());
+        let (words, rest) = text.get(from..end).unwrap_or_default().as_chunks::<8>();
+        let mut last = [0; 8];
+        last.iter_mut().zip(rest).for_each(|(last, byte)| *last = *byte);
+        let mut at = from;
+        let mut state = NOT_BEFORE;
+        let mut sift = |word: u64, at: usize, state: &mut u64| {
+            *state |= self.ruled_out(word);
+            let open = !*state as u32;
+            *state >>= 32;
+            open != 0 && starts(open, at, from..until, &mut look)
+        };
+        let mut words = words;
+        while let Some((word, after)) = words.split_first() {
+            let word = u64::from_le_bytes(*word);
+            if sift(word, at, &mut state) {
+                return true;
+            }
+            at = at.saturating_add(8);
+            words = after;
+            if self.is_strange(word) {
+                let left = after_strange(words, self.always);
+                at = at.saturating_add(words.len().saturating_sub(left.len()).saturating_mul(8));
+                words = left;
+            }
+        }
+        // Behind the end, until the last beginning is complete.
+        [last, [0; 8], [0; 8]].iter().any(|word| {
+            let at_word = at;
+            at = at.saturating_add(8);
+            sift(u64::from_le_bytes(*word), at_word, &mut state)
+        })
+    }
+
+    /// Whether nothing that is looked for holds one of a word's pairs.
+    #[inline]
+    fn is_strange(&self, word: u64) -> bool {
+        ascii_pairs(word) | self.always == 0
+    }
+
+    /// What the four pairs of a word rule out.
+    #[inline]
+    fn ruled_out(&self, word: u64) -> u64 {
+        if self.is_strange(word) {
+            return self.strange;
+        }
+        let mixed = mix(word);
+        // The slot is below the size, whatever is looked up: nothing is checked here.
+        let look = |pair: u64| u64::from(self.table.get(slot(pair)).copied().unwrap_or_default());
+        look(mixed) | look(mixed >> 16) << 8 | look(mixed >> 32) << 16 | look(mixed >> 48) << 24
+    }
+}
+
+/// A bit for each of a word's pairs that are ASCII.
+#[inline]
+const fn ascii_pairs(word: u64) -> u64 {
+    let ascii = !word & HIGH;
+    ascii & ascii >> 8 & FIRSTS
+}
+
+/// Where words without a pair of ASCII end, four at a time.
+#[inline]
+fn after_strange(words: &[[u8; 8]], always: u64) -> &[[u8; 8]] {
+    let mut words = words;
+    while let Some((four, after)) = words.split_first_chunk::<4>() {
+        let pairs = four.iter().fold(always, |pairs, word| pairs | ascii_pairs(u64::from_le_bytes(*word)));
+        if pairs != 0 {
+            break;
+        }
+        words = after;
+    }
+    words
+}
+
+/// The beginnings that are complete with the word at `at`: a bit for each bucket of each distance of each pair.
+#[cold]
+fn starts(open: u32, at: usize, among: std::ops::Range<usize>, look: &mut impl FnMut(usize) -> bool) -> bool {
+    let mut open = open;
+    while open != 0 {
+        // Beginnings in their order, four bits each: the first pair is three before the one that completes it.
+        let nibble = open.trailing_zeros() >> 2;
+        let start = at.saturating_add(nibble as usize).checked_sub(2 * STEPS - 1);
+        if start.is_some_and(|start| among.contains(&start) && look(start)) {
+            return true;
+        }
+        open &= u32::MAX.checked_shl(nibble.saturating_add(1) << 2).unwrap_or(0);
+    }
+    false
+}
+
+/// Joins the two clusters that are met together hardly oftener than alone.
+fn join_two(clusters: &mut Vec<Cluster>, text: &[usize]) {
+    let weights: Vec<u64> = clusters.iter().map(|cluster| cluster.weight(cluster, text)).collect();
+    let known = || clusters.iter().zip(&weights).enumerate();
+    let pairs = known().flat_map(|(first, (one, weight))| {
+        known().skip(first.saturating_add(1)).map(move |(second, (other, other_weight))| {
+            let alone = weight.saturating_add(*other_weight);
+            (one.weight(other, text).saturating_sub(alone), first, second)
+        })
+    });
+    let best = pairs.min_by_key(|(more, ..)| *more);
+    if let Some((_, first, second)) = best {
+        let second = clusters.swap_remove(second);
+        if let Some(first) = clusters.get_mut(first) {
+            first.join(&second);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+        /// Few letters, so that there is much to find and much that is nearly it; long runs of what is no ASCII.
+        #[test]
+        fn no_beginning_is_missed(
+            needles in proptest::collection::vec("[abAé]{3,14}", 1..9),
+            texts in proptest::collection::vec("[abAé ]{0,40}|(é中){0,30}", 0..6),
+            from in 0_usize..20,
+            until in 0_usize..200,
+        ) {
+            let cluster = |needle: &String| {
+                let mut cluster = Cluster::new(needle.len());
+                cluster.add_text(needle.as_bytes());
+                cluster
+            };
+            let sieve = Sieve::new(needles.iter().map(cluster).collect(), b"a b Aab");
+            let text = texts.concat().into_bytes();
+            let mut found = Vec::new();
+            sieve.each(&text, from, until, |start| {
+                found.push(start);
+                false
+            });
+            prop_assert!(found.is_sorted_by(|a, b| a < b), "{found:?}");
+            prop_assert!(found.iter().all(|start| (from..until.min(text.len())).contains(start)));
+            for start in from..until.min(text.len()) {
+                let begins = |needle: &String| text[start..].starts_with(needle.as_bytes());
+                prop_assert!(!needles.iter().any(begins) || found.contains(&start), "{start}: {found:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn most_of_a_text_is_ruled_out() {
+        let mut cluster = Cluster::new(14);
+        cluster.add_text(b"project falcon");
+        let sieve = Sieve::new(vec![cluster], b"");
+        let mut found = Vec::new();
+        let text = "Projekt Größe, the projector; 中文 project Falcon".as_bytes();
+        assert!(sieve.each(text, 0, text.len(), |start| {
+            found.push(start);
+            true
+        }));
+        assert_eq!(found, [text.len() - 14]);
+        assert!(sieve.is_ascii());
+    }
+}
