@@ -177,7 +177,7 @@ fn seldom_begins(expressions: &[Hir]) -> Option<Lookout> {
     for one in expressions {
         let nfa = compile(std::slice::from_ref(one)).ok()?;
         let length = shortest(std::slice::from_ref(one));
-        let mut cluster = Cluster::new(length);
+        let mut cluster = Cluster::new(length.saturating_sub(1));
         beginnings::pairs(&nfa, windows.offsets().max(length.min(sieve::REACH)), |offset, first, second| {
             if offset < windows.offsets() {
                 windows.add(offset, &[first, second]);

@@ -10,6 +10,8 @@ use super::changes::{Changes, Folded, spare};
 use super::skim::{self, Script};
 use super::spelling::{self, Spelling, is_plain_in};
 
+/// So much is copied at once between changes.
+const SHORT: usize = 64;
 /// More marks than this on one letter are no language's.
 const MOST_MARKS: u8 = 8;
 
@@ -98,11 +100,18 @@ impl<'t> Folding<'t> {
                 let place = block.saturating_add(found);
                 let before = self.text.get(at..place).unwrap_or_default();
                 let character = place.saturating_sub(skim::cut(before));
-                let lead = self.text.get(character).copied().unwrap_or_default();
-                if Script::of(lead).is_some_and(|other| other != script) {
+                let other = match self.text.get(character..).unwrap_or_default() {
+                    // Punctuation of all of them.
+                    [0xE3, 0x80, ..] => None,
+                    rest => rest.first().copied().and_then(Script::of),
+                };
+                if other.is_some_and(|other| other != script) {
                     return Ok(character);
                 }
-                at = self.one(character)?;
+                at = match self.frequent(character) {
+                    Some(after) => after,
+                    None => self.one(character)?,
+                };
                 judged = at.saturating_sub(block);
             }
             block = block.saturating_add(skim::WIDTH).max(at);
@@ -130,29 +139,41 @@ impl<'t> Folding<'t> {
             {
                 at.saturating_add(4)
             }
-            _ => {
-                if let Some((length, spelt)) = frequent(rest)
-                    && let after = at.saturating_add(length)
-                    && !(is_capital_at(self.text, at) && is_capital_at(self.text, after))
-                    && self.is_mark_free(after)?
-                {
-                    self.keep_to(at);
-                    match spelt {
-                        Spelt::Nothing => {}
-                        Spelt::One(byte) => self.folded.push(byte),
-                        Spelt::Two(bytes) => self.folded.extend(bytes),
-                        Spelt::Dots => self.folded.extend(*b"..."),
-                    }
-                    self.respelt(at, after);
-                    return Ok(after);
-                }
-                match decode(self.text, at)? {
+            _ => match self.frequent(at) {
+                Some(after) => after,
+                None => match decode(self.text, at)? {
                     Some((character, length)) if spelling::is_plain(character) => at.saturating_add(length),
                     Some((character, _)) => self.respell(character, at)?,
                     None => at,
-                }
-            }
+                },
+            },
         })
+    }
+
+    /// Respells the character at `at`, if it is one that many texts hold and stands alone. Gives where the text goes on.
+    #[inline]
+    fn frequent(&mut self, at: usize) -> Option<usize> {
+        let rest = self.text.get(at..)?;
+        let (length, spelt, count) = frequent(rest)?;
+        let after = at.saturating_add(length);
+        let is_alone = match rest.get(length..)? {
+            // Many capitals are folded together.
+            [0xC3, 0x80..=0x9E, ..] | [0xD0, 0x80..=0xAF, ..] => length > 2,
+            [] | [0..=0x7F | 0xD0 | 0xD1 | 0xE4..=0xE9, ..] => true,
+            _ => self.is_mark_free(after).ok()?,
+        };
+        if !is_alone {
+            return None;
+        }
+        self.keep_to(at);
+        match (count, spelt) {
+            (0, _) => {}
+            (1, [byte, ..]) => self.folded.push(byte),
+            (2, [first, second, _]) => self.folded.extend_from_slice(&[first, second]),
+            (_, all) => self.folded.extend_from_slice(&all),
+        }
+        self.respelt(at, after);
+        Some(after)
     }
 
     /// Folds the character at `odd`, which is not plain, and what belongs to it. Gives where the text goes on.
@@ -243,16 +264,26 @@ impl<'t> Folding<'t> {
     }
 
     /// Adds what was left as it stands before `end`.
+    #[inline]
     fn keep_to(&mut self, end: usize) {
         if self.folded.capacity() == 0 {
             (self.folded, self.changes) = spare();
-            self.folded.reserve(self.text.len());
+            self.folded.reserve(self.text.len().saturating_add(SHORT));
         }
-        let kept = self.text.get(self.kept..end).unwrap_or_default();
-        self.folded.extend_from_slice(kept);
+        let length = end.saturating_sub(self.kept);
+        match self.text.get(self.kept..).and_then(|rest| rest.first_chunk::<SHORT>()) {
+            // As many bytes whatever their number: faster than exactly as many.
+            Some(short) if length <= SHORT => {
+                let place = self.folded.len();
+                self.folded.extend_from_slice(short);
+                self.folded.truncate(place.saturating_add(length));
+            }
+            _ => self.folded.extend_from_slice(self.text.get(self.kept..end).unwrap_or_default()),
+        }
         self.place = self.folded.len();
     }
 
+    #[inline]
     /// What was added since, stands for the text between these places.
     fn respelt(&mut self, from: usize, to: usize) {
         self.changes.add(from..to, self.place..self.folded.len());
@@ -260,29 +291,21 @@ impl<'t> Folding<'t> {
     }
 }
 
-enum Spelt {
-    Nothing,
-    One(u8),
-    Two([u8; 2]),
-    Dots,
-}
-
-/// What most texts hold that is not plain: its length, and what a table of spellings would make of it.
+/// What most texts hold that is not plain: its length, and what the table of spellings would make of it.
 #[inline]
-fn frequent(rest: &[u8]) -> Option<(usize, Spelt)> {
-    let letter = |lead: u8, low: u8| Some((2, Spelt::Two([lead, low])));
-    match rest {
-        [0xC3, low @ (0x80..=0x96 | 0x98..=0x9E), ..] => letter(0xC3, low | 0x20),
-        [0xD0, low @ 0x90..=0x9F, ..] => letter(0xD0, low | 0x20),
-        [0xD0, low @ 0xA0..=0xAF, ..] => letter(0xD1, low & 0x8F),
+fn frequent(rest: &[u8]) -> Option<(usize, [u8; 3], usize)> {
+    Some(match rest {
+        [0xC3, low @ (0x80..=0x96 | 0x98..=0x9E), ..] => (2, [0xC3, low | 0x20, 0], 2),
+        [0xD0, low @ 0x90..=0x9F, ..] => (2, [0xD0, low | 0x20, 0], 2),
+        [0xD0, low @ 0xA0..=0xAF, ..] => (2, [0xD1, low & 0x8F, 0], 2),
         // ASCII, as wide as Chinese.
-        [0xEF, 0xBC, low @ 0x81..=0xBF, ..] => Some((3, Spelt::One(low.wrapping_sub(0x60)))),
-        [0xEF, 0xBD, low @ 0x80..=0x9E, ..] => Some((3, Spelt::One(low.wrapping_sub(0x20)))),
+        [0xEF, 0xBC, low @ 0x81..=0xBF, ..] => (3, [low.wrapping_sub(0x60), 0, 0], 1),
+        [0xEF, 0xBD, low @ 0x80..=0x9E, ..] => (3, [low.wrapping_sub(0x20), 0, 0], 1),
         // What makes a sign a picture, and what joins pictures.
-        [0xEF, 0xB8, 0x8F, ..] | [0xE2, 0x80, 0x8D, ..] => Some((3, Spelt::Nothing)),
-        [0xE2, 0x80, 0xA6, ..] => Some((3, Spelt::Dots)),
-        _ => None,
-    }
+        [0xEF, 0xB8, 0x8F, ..] | [0xE2, 0x80, 0x8D, ..] => (3, [0; 3], 0),
+        [0xE2, 0x80, 0xA6, ..] => (3, *b"...", 3),
+        _ => return None,
+    })
 }
 
 /// Whether a capital of Latin-1 or Cyrillic stands there.

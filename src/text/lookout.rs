@@ -16,14 +16,22 @@ const SIFT: usize = 3;
 const FIND: usize = 300;
 const SELDOM: usize = 40;
 /// Clusters beyond this number are not worth telling apart before they are joined.
-const MOST_CLUSTERS: usize = 8;
+const MOST_CLUSTERS: usize = 16;
 
 /// Changes that are further from each other than this, on average, are looked at one by one.
 const APART: usize = 96;
 
-pub(super) enum Lookout {
-    Scout(Scout),
-    Sieve(Sieve),
+/// One way at least.
+pub(super) struct Lookout {
+    scout: Option<Scout>,
+    sieve: Option<Sieve>,
+}
+
+/// The way that is taken for a text.
+#[derive(Clone, Copy)]
+enum Way<'l> {
+    Scout(&'l Scout),
+    Sieve(&'l Sieve),
 }
 
 impl Lookout {
@@ -32,78 +40,36 @@ impl Lookout {
         let mut windows = windows;
         texts.iter().for_each(|text| windows.add_text(text));
         let mut sorted = texts.to_vec();
-        sorted.sort_unstable();
+        // A cluster is looked at only as far as its shortest text goes.
+        sorted.sort_unstable_by_key(|text| (text.len().min(sieve::REACH), *text));
         let size = sorted.len().div_ceil(MOST_CLUSTERS).max(1);
-        let cluster = |texts: &[&[u8]]| {
-            let shortest = texts.iter().map(|text| text.len()).min().unwrap_or(0);
-            let mut cluster = Cluster::new(shortest);
-            texts.iter().for_each(|text| cluster.add_text(text));
-            cluster
-        };
-        Self::new(windows, sorted.chunks(size).map(cluster).collect())
+        Self::new(windows, sorted.chunks(size).map(Cluster::of_texts).collect())
     }
 
-    /// What is cheaper.
+    /// What is cheaper for ASCII; for other texts a sieve that passes over most of them.
     pub(super) fn new(windows: Windows, clusters: Vec<Cluster>) -> Self {
-        let (scout, sieve) =
-            (windows.scout().tuned(), Self::Sieve(Sieve::new(clusters, ORDINARY.as_bytes())));
         let text = ORDINARY.as_bytes();
-        let sifted = text.len().saturating_mul(SIFT).saturating_add(sieve.finds(text).saturating_mul(FIND));
-        if sifted < scout.own_cost() { sieve } else { Self::Scout(scout) }
+        let (scout, sieve) = (windows.scout().tuned(), Sieve::new(clusters, text));
+        let found = Way::Sieve(&sieve).finds(text);
+        let sifted = text.len().saturating_mul(SIFT).saturating_add(found.saturating_mul(FIND));
+        let is_cheaper = sifted < scout.own_cost();
+        let is_worth_both = sieve.is_ascii() && found.saturating_mul(SELDOM) < text.len();
+        Self {
+            scout: Some(scout).filter(|_| !is_cheaper),
+            sieve: Some(sieve).filter(|_| is_cheaper || is_worth_both),
+        }
     }
 
-    fn finds(&self, text: &[u8]) -> usize {
-        let mut found = 0_usize;
-        self.each(text, 0, text.len(), |_| {
-            found = found.saturating_add(1);
-            false
-        });
-        found
+    /// The way for texts that are ASCII, or for others.
+    fn way(&self, is_ascii: bool) -> Option<Way<'_>> {
+        let (scout, sieve) = (self.scout.as_ref().map(Way::Scout), self.sieve.as_ref().map(Way::Sieve));
+        if is_ascii { scout.or(sieve) } else { sieve.or(scout) }
     }
 
     /// Whether it finds something in ordinary text oftener than once in so many bytes.
     pub(super) fn is_busy(&self) -> bool {
-        self.finds(ORDINARY.as_bytes()).saturating_mul(SELDOM) >= ORDINARY.len()
-    }
-
-    /// How many bytes from a beginning decide whether it may be one.
-    pub(super) fn reach(&self) -> usize {
-        match self {
-            Self::Scout(scout) => scout.reach(),
-            Self::Sieve(_) => sieve::REACH,
-        }
-    }
-
-    /// Whether nothing begins where there are not two adjacent bytes of ASCII.
-    pub(super) fn is_ascii(&self) -> bool {
-        matches!(self, Self::Sieve(sieve) if sieve.is_ascii())
-    }
-
-    /// Shows each place from `from` to before `until` where something may begin, the first one first, until `look` has
-    /// seen enough: whether it has.
-    #[inline]
-    pub(super) fn each(
-        &self,
-        text: &[u8],
-        from: usize,
-        until: usize,
-        mut look: impl FnMut(usize) -> bool,
-    ) -> bool {
-        match self {
-            Self::Sieve(sieve) => sieve.each(text, from, until, look),
-            Self::Scout(scout) => {
-                let end = until.saturating_add(scout.reach()).min(text.len());
-                let text = text.get(..end).unwrap_or_default();
-                let mut from = from;
-                while let Some(start) = scout.next(text, from).filter(|start| *start < until) {
-                    if look(start) {
-                        return true;
-                    }
-                    from = start.saturating_add(1);
-                }
-                false
-            }
-        }
+        let text = ORDINARY.as_bytes();
+        self.way(true).is_none_or(|way| way.finds(text).saturating_mul(SELDOM) >= text.len())
     }
 
     /// Whether something begins in the text, or in its one spelling. `walk` follows it from a beginning, `whole` searches
@@ -115,22 +81,25 @@ impl Lookout {
         walk: impl Fn(&[u8], usize, &mut Fuel) -> Walk,
         whole: impl Fn(&[u8], usize) -> bool,
     ) -> bool {
+        let Some(way) = self.way(folded.is_none()) else {
+            return whole(text, 0) || folded.is_some_and(|folded| whole(&folded.bytes, 0));
+        };
         let alone = |text: &[u8]| {
             let mut fuel = Fuel::for_text(text);
-            self.first(text, 0..text.len(), |start| match walk(text, start, &mut fuel) {
+            way.first(text, 0..text.len(), |start| match walk(text, start, &mut fuel) {
                 Walk::Lost(_) => None,
                 Walk::Found => Some(true),
                 Walk::Tired => Some(whole(text, start)),
             })
         };
         let Some(Folded { bytes: folded, changes }) = folded else { return alone(text) == Some(true) };
-        let Some(changes) = changes.as_ref().filter(|changes| self.is_worth(changes, text.len())) else {
+        let Some(changes) = changes.as_ref().filter(|changes| way.is_worth(changes, text.len())) else {
             return alone(text) == Some(true) || alone(folded) == Some(true);
         };
         let mut fuel = Fuel::for_text(text);
         let mut seen = 0;
         let either = |start: usize| whole(text, start) || whole(folded, 0);
-        let in_text = self.first(text, 0..text.len(), |start| match walk(text, start, &mut fuel) {
+        let in_text = way.first(text, 0..text.len(), |start| match walk(text, start, &mut fuel) {
             Walk::Found => Some(true),
             Walk::Tired => Some(either(start)),
             // In the one spelling it may go on otherwise.
@@ -141,7 +110,7 @@ impl Lookout {
             },
         });
         in_text.unwrap_or_else(|| {
-            let new = self.first_new(folded, changes, |start| match walk(folded, start, &mut fuel) {
+            let new = way.first_new(folded, changes, |start| match walk(folded, start, &mut fuel) {
                 Walk::Lost(_) => None,
                 Walk::Found => Some(true),
                 Walk::Tired => Some(whole(folded, 0)),
@@ -149,17 +118,62 @@ impl Lookout {
             new == Some(true)
         })
     }
+}
+
+impl Way<'_> {
+    fn finds(self, text: &[u8]) -> usize {
+        let mut found = 0_usize;
+        self.each(text, 0..text.len(), |_| {
+            found = found.saturating_add(1);
+            false
+        });
+        found
+    }
+
+    /// How many bytes from a beginning decide whether it may be one.
+    fn reach(self) -> usize {
+        match self {
+            Self::Scout(scout) => scout.reach(),
+            Self::Sieve(_) => sieve::REACH,
+        }
+    }
+
+    /// Whether nothing begins where there are not two adjacent bytes of ASCII.
+    fn is_ascii(self) -> bool {
+        matches!(self, Self::Sieve(sieve) if sieve.is_ascii())
+    }
+
+    /// Shows each place of `among` where something may begin, the first one first, until `look` has seen enough: whether
+    /// it has.
+    #[inline]
+    fn each(self, text: &[u8], among: Range<usize>, mut look: impl FnMut(usize) -> bool) -> bool {
+        match self {
+            Self::Sieve(sieve) => sieve.each(text, among.start, among.end, look),
+            Self::Scout(scout) => {
+                let end = among.end.saturating_add(scout.reach()).min(text.len());
+                let text = text.get(..end).unwrap_or_default();
+                let mut from = among.start;
+                while let Some(start) = scout.next(text, from).filter(|start| *start < among.end) {
+                    if look(start) {
+                        return true;
+                    }
+                    from = start.saturating_add(1);
+                }
+                false
+            }
+        }
+    }
 
     /// What `look` has to say of the first beginning of which it says something.
     #[inline]
     fn first(
-        &self,
+        self,
         text: &[u8],
         among: Range<usize>,
         mut look: impl FnMut(usize) -> Option<bool>,
     ) -> Option<bool> {
         let mut said = None;
-        self.each(text, among.start, among.end, |start| {
+        self.each(text, among, |start| {
             said = look(start);
             said.is_some()
         });
@@ -167,13 +181,13 @@ impl Lookout {
     }
 
     /// Whether it is less to look around the changes than everywhere.
-    fn is_worth(&self, changes: &Changes, length: usize) -> bool {
+    fn is_worth(self, changes: &Changes, length: usize) -> bool {
         self.is_ascii() || changes.count().saturating_mul(APART) < length
     }
 
     /// The same for beginnings of which something is new in the one spelling.
     fn first_new(
-        &self,
+        self,
         folded: &[u8],
         changes: &Changes,
         mut look: impl FnMut(usize) -> Option<bool>,

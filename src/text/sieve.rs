@@ -33,13 +33,38 @@ pub(super) struct Cluster {
     offsets: usize,
     /// The least offset at which a byte beyond ASCII may stand.
     ascii: usize,
+    /// The offsets at which nevertheless any byte may follow one of ASCII.
+    open: u8,
 }
 
 impl Cluster {
-    /// Beginnings of so many bytes, at least two.
-    pub(super) fn new(bytes: usize) -> Self {
-        let offsets = bytes.saturating_sub(1).clamp(1, MOST_OFFSETS);
-        Self { places: Box::new([0; SLOTS]), offsets, ascii: MOST_OFFSETS }
+    /// Beginnings that are known at so many offsets, at least two.
+    pub(super) fn new(offsets: usize) -> Self {
+        let offsets = offsets.clamp(1, MOST_OFFSETS);
+        Self { places: Box::new([0; SLOTS]), offsets, ascii: MOST_OFFSETS, open: 0 }
+    }
+
+    /// Texts of at least three bytes: the last one too stands at a known offset, whatever follows it.
+    pub(super) fn of_texts(texts: &[&[u8]]) -> Self {
+        let mut cluster = Self::new(texts.iter().map(|text| text.len()).min().unwrap_or(0));
+        for text in texts {
+            for (offset, pair) in text.windows(2).enumerate() {
+                if let [first, second] = *pair {
+                    cluster.add(offset, first, second);
+                }
+            }
+            if let Some((last, before)) = text.split_last()
+                && before.len() < cluster.offsets
+            {
+                let ascii = cluster.ascii;
+                (0..=u8::MAX).for_each(|any| cluster.add(before.len(), *last, any));
+                if last.is_ascii() {
+                    cluster.ascii = ascii;
+                    cluster.open |= 1 << (before.len() & 7);
+                }
+            }
+        }
+        cluster
     }
 
     /// The pair may stand at `offset`.
@@ -52,15 +77,6 @@ impl Cluster {
         }
         if let Some(place) = self.places.get_mut(slot(mix(pair(first, second)))) {
             *place |= 1 << (offset & 7);
-        }
-    }
-
-    /// Something begins with this text.
-    pub(super) fn add_text(&mut self, text: &[u8]) {
-        for (offset, pair) in text.windows(2).take(self.offsets).enumerate() {
-            if let [first, second] = *pair {
-                self.add(offset, first, second);
-            }
         }
     }
 
@@ -80,26 +96,24 @@ impl Cluster {
         self.places.iter_mut().zip(other.places.iter()).for_each(|(place, other)| *place |= other);
         self.offsets = self.offsets.min(other.offsets);
         self.ascii = self.ascii.min(other.ascii);
+        self.open |= other.open;
     }
 
-    /// How often one of both is met in a text of these slots, by how common their pairs are in it: a product of parts in
-    /// 64.
-    fn weight(&self, other: &Self, text: &[usize]) -> u64 {
-        let mut common = [0_u64; MOST_OFFSETS];
+    /// How often one of both is met in a text of these slots, by how common their pairs are in it: a product.
+    fn weight(&self, other: &Self, text: &[usize]) -> u128 {
+        let mut common = [1_u128; MOST_OFFSETS];
         for slot in text {
             let places = |cluster: &Self| cluster.places.get(*slot).copied().unwrap_or_default();
             let places = places(self) | places(other);
             if places != 0 {
                 common.iter_mut().zip(0..).for_each(|(common, offset)| {
-                    *common = common.saturating_add(u64::from(places >> offset & 1));
+                    *common = common.saturating_add(u128::from(places >> offset & 1) << 2);
                 });
             }
         }
-        let parts = |common: &u64| {
-            common.saturating_mul(64).checked_div(text.len() as u64).unwrap_or(64).saturating_add(1)
-        };
-        let known = common.iter().take(self.offsets.min(other.offsets)).map(parts);
-        known.chain(std::iter::repeat(64)).take(MOST_OFFSETS).fold(1, u64::saturating_mul)
+        let known = common.into_iter().take(self.offsets.min(other.offsets));
+        let any = (text.len() as u128) << 2;
+        known.chain(std::iter::repeat(any)).take(MOST_OFFSETS).fold(1, u128::saturating_mul)
     }
 }
 
@@ -125,7 +139,7 @@ pub(super) struct Sieve {
     /// Of each pair, by its hash: for each step, from the last to the first, a byte with a bit for each bucket that it
     /// rules out; the low half for beginnings one byte before the pair.
     table: Box<[u32; SLOTS]>,
-    /// What four pairs rule out that are looked for nowhere.
+    /// What four pairs rule out of which none is ASCII.
     strange: u64,
     /// Every bit where more than ASCII is looked for: nothing may be passed over then.
     always: u64,
@@ -152,7 +166,8 @@ impl Sieve {
                 let half = if is_odd { 0 } else { BUCKETS };
                 let bit = 1_u32 << (lane.saturating_add(half).saturating_add(bucket) & 31);
                 let is_free = offset >= cluster.offsets;
-                strange &= if is_free { !bit } else { u32::MAX };
+                let is_open = is_free || cluster.open >> (offset & 7) & 1 == 1;
+                strange &= if is_open { !bit } else { u32::MAX };
                 for (entry, place) in table.iter_mut().zip(cluster.places.iter()) {
                     if is_free || place >> (offset & 7) & 1 == 1 {
                         *entry &= !bit;
@@ -277,7 +292,7 @@ fn starts(open: u32, at: usize, among: std::ops::Range<usize>, look: &mut impl F
 
 /// Joins the two clusters that are met together hardly oftener than alone.
 fn join_two(clusters: &mut Vec<Cluster>, text: &[usize]) {
-    let weights: Vec<u64> = clusters.iter().map(|cluster| cluster.weight(cluster, text)).collect();
+    let weights: Vec<u128> = clusters.iter().map(|cluster| cluster.weight(cluster, text)).collect();
     let known = || clusters.iter().zip(&weights).enumerate();
     let pairs = known().flat_map(|(first, (one, weight))| {
         known().skip(first.saturating_add(1)).map(move |(second, (other, other_weight))| {
@@ -310,11 +325,7 @@ mod tests {
             from in 0_usize..20,
             until in 0_usize..200,
         ) {
-            let cluster = |needle: &String| {
-                let mut cluster = Cluster::new(needle.len());
-                cluster.add_text(needle.as_bytes());
-                cluster
-            };
+            let cluster = |needle: &String| Cluster::of_texts(&[needle.as_bytes()]);
             let sieve = Sieve::new(needles.iter().map(cluster).collect(), b"a b Aab");
             let text = texts.concat().into_bytes();
             let mut found = Vec::new();
@@ -333,9 +344,7 @@ mod tests {
 
     #[test]
     fn most_of_a_text_is_ruled_out() {
-        let mut cluster = Cluster::new(14);
-        cluster.add_text(b"project falcon");
-        let sieve = Sieve::new(vec![cluster], b"");
+        let sieve = Sieve::new(vec![Cluster::of_texts(&[b"project falcon"])], b"");
         let mut found = Vec::new();
         let text = "Projekt Größe, the projector; 中文 project Falcon".as_bytes();
         assert!(sieve.each(text, 0, text.len(), |start| {
