@@ -23,7 +23,8 @@ pub fn fold(text: &[u8]) -> Option<Vec<u8>> {
 impl Folded {
     /// The text in one spelling; `None` when it already is.
     pub fn of(text: &[u8]) -> Option<Self> {
-        let escaped = memchr::memmem::find(text, b"\\u").is_some();
+        let escape = memchr::memchr(b'\\', text).and_then(|at| text.get(at..));
+        let escaped = escape.is_some_and(|rest| memchr::memmem::find(rest, b"\\u").is_some());
         if escaped {
             let plain = unescape(&String::from_utf8_lossy(text)).into_bytes();
             let folded = fold_valid(&plain).map_or(plain, |mut folded| std::mem::take(&mut folded.bytes));
@@ -72,12 +73,26 @@ impl<'t> Folding<'t> {
         let mut at = 0;
         while at < self.text.len() {
             at = after_ascii(self.text, at);
-            let script = self.text.get(at).copied().and_then(Script::of);
-            at = match script {
-                Some(script) => self.script(script, at)?,
-                None => at,
+            at = match self.text.get(at..).unwrap_or_default() {
+                // Quotation marks, symbols and pictures stand alone among ASCII.
+                [0xE2, middle @ 0x80..=0xBF, low @ 0x80..=0xBF, ..]
+                    if is_plain_in(2 << 6 | usize::from(middle & 0x3F), *low) =>
+                {
+                    at.saturating_add(3)
+                }
+                [0xF0, 0x9F, middle @ 0x80..=0xBF, low @ 0x80..=0xBF, ..]
+                    if spelling::is_picture_in(*middle, *low) =>
+                {
+                    at.saturating_add(4)
+                }
+                rest => match self.frequent(at) {
+                    Some(after) => after,
+                    None => match rest.first().copied().and_then(Script::of) {
+                        Some(script) => self.script(script, at)?,
+                        None => self.one(at)?,
+                    },
+                },
             };
-            at = self.one(at)?;
         }
         if self.kept == 0 {
             return Ok(None);

@@ -210,8 +210,12 @@ impl Way<'_> {
 }
 
 /// Whether two adjacent bytes are ASCII, in what is new or with one of what stands around it.
+#[inline]
 fn has_ascii_pair(folded: &[u8], new: &Range<usize>) -> bool {
-    let bytes = folded.get(new.start.saturating_sub(1)..).unwrap_or_default();
-    let count = new.end.saturating_add(1).saturating_sub(new.start.saturating_sub(1));
-    bytes.get(..count).unwrap_or(bytes).windows(2).any(<[u8]>::is_ascii)
+    let around = new.start.saturating_sub(1)..new.end.saturating_add(1).min(folded.len());
+    match folded.get(around).unwrap_or_default() {
+        [] | [_] => false,
+        [first, second] => first.is_ascii() && second.is_ascii(),
+        more => more.windows(2).any(<[u8]>::is_ascii),
+    }
 }

@@ -19,6 +19,8 @@ pub(super) const REACH: usize = MOST_OFFSETS + 1;
 /// Fewer offsets than these tell too little to do without the rest.
 const LEAST_OFFSETS: usize = 3;
 
+/// Bytes that are looked at together.
+const BLOCK: usize = 16;
 /// Letters in either case are alike, and some signs.
 const FOLD: u64 = 0x2020_2020_2020_2020;
 const HIGH: u64 = 0x8080_8080_8080_8080;
@@ -200,83 +202,97 @@ impl Sieve {
         mut look: impl FnMut(usize) -> bool,
     ) -> bool {
         let until = until.min(text.len());
-        let end = until.saturating_add(2 * REACH).min(text.len());
-        let (words, rest) = text.get(from..end).unwrap_or_default().as_chunks::<8>();
-        let mut last = [0; 8];
+        let end = until.saturating_add(REACH).min(text.len());
+        let (mut blocks, rest) = text.get(from..end).unwrap_or_default().as_chunks();
+        let mut last = [0; BLOCK];
         last.iter_mut().zip(rest).for_each(|(last, byte)| *last = *byte);
         let mut at = from;
         let mut state = NOT_BEFORE;
-        let mut sift = |word: u64, at: usize, state: &mut u64| {
-            *state |= self.ruled_out(word);
-            let open = !*state as u32;
-            *state >>= 32;
-            open != 0 && starts(open, at, from..until, &mut look)
-        };
-        let mut words = words;
-        while let Some((word, after)) = words.split_first() {
-            let word = u64::from_le_bytes(*word);
-            if sift(word, at, &mut state) {
+        while let Some((block, after)) = blocks.split_first() {
+            blocks = after;
+            let open = self.sift(block, &mut state);
+            if open != 0 && starts(open, at, from..until, &mut look) {
                 return true;
             }
-            at = at.saturating_add(8);
-            words = after;
-            if self.is_strange(word) {
-                let left = after_strange(words, self.always);
-                at = at.saturating_add(words.len().saturating_sub(left.len()).saturating_mul(8));
-                words = left;
+            at = at.saturating_add(BLOCK);
+            if self.is_strange(block) {
+                blocks = self.after_strange(blocks);
+                at = at.saturating_add(after.len().saturating_sub(blocks.len()).saturating_mul(BLOCK));
             }
         }
         // Behind the end, until the last beginning is complete.
-        [last, [0; 8], [0; 8]].iter().any(|word| {
-            let at_word = at;
-            at = at.saturating_add(8);
-            sift(u64::from_le_bytes(*word), at_word, &mut state)
+        [last, [0; BLOCK]].iter().any(|block| {
+            let (at_block, open) = (at, self.sift(block, &mut state));
+            at = at.saturating_add(BLOCK);
+            open != 0 && starts(open, at_block, from..until, &mut look)
         })
     }
 
-    /// Whether nothing that is looked for holds one of a word's pairs.
+    /// The beginnings that are complete with this block: four bits for each byte, and each of them for a bucket.
     #[inline]
-    fn is_strange(&self, word: u64) -> bool {
-        ascii_pairs(word) | self.always == 0
+    fn sift(&self, block: &[u8; BLOCK], state: &mut u64) -> u64 {
+        if self.is_strange(block) {
+            let open = u64::from(!(*state | self.strange) as u32);
+            *state = NOT_BEFORE;
+            return open;
+        }
+        let [first, second] = words(block);
+        *state |= self.ruled_out(first);
+        let open = u64::from(!*state as u32);
+        *state = *state >> 32 | self.ruled_out(second);
+        let open = open | u64::from(!*state as u32) << 32;
+        *state >>= 32;
+        open
     }
 
     /// What the four pairs of a word rule out.
     #[inline]
     fn ruled_out(&self, word: u64) -> u64 {
-        if self.is_strange(word) {
-            return self.strange;
-        }
         let mixed = mix(word);
         // The slot is below the size, whatever is looked up: nothing is checked here.
         let look = |pair: u64| u64::from(self.table.get(slot(pair)).copied().unwrap_or_default());
         look(mixed) | look(mixed >> 16) << 8 | look(mixed >> 32) << 16 | look(mixed >> 48) << 24
     }
-}
 
-/// A bit for each of a word's pairs that are ASCII.
-#[inline]
-const fn ascii_pairs(word: u64) -> u64 {
-    let ascii = !word & HIGH;
-    ascii & ascii >> 8 & FIRSTS
-}
-
-/// Where words without a pair of ASCII end, four at a time.
-#[inline]
-fn after_strange(words: &[[u8; 8]], always: u64) -> &[[u8; 8]] {
-    let mut words = words;
-    while let Some((four, after)) = words.split_first_chunk::<4>() {
-        let pairs = four.iter().fold(always, |pairs, word| pairs | ascii_pairs(u64::from_le_bytes(*word)));
-        if pairs != 0 {
-            break;
-        }
-        words = after;
+    /// Whether nothing that is looked for holds one of a block's pairs.
+    #[inline]
+    fn is_strange(&self, block: &[u8; BLOCK]) -> bool {
+        ascii_pairs(block) | self.always == 0
     }
-    words
+
+    /// Where blocks of which none holds a pair of ASCII end.
+    #[inline]
+    fn after_strange<'t>(&self, blocks: &'t [[u8; BLOCK]]) -> &'t [[u8; BLOCK]] {
+        let mut blocks = blocks;
+        while let Some(([first, second], after)) = blocks.split_first_chunk::<2>() {
+            if ascii_pairs(first) | ascii_pairs(second) | self.always != 0 {
+                break;
+            }
+            blocks = after;
+        }
+        blocks
+    }
 }
 
-/// The beginnings that are complete with the word at `at`: a bit for each bucket of each distance of each pair.
+#[inline]
+fn words(block: &[u8; BLOCK]) -> [u64; 2] {
+    let block = u128::from_le_bytes(*block);
+    [block as u64, (block >> 64) as u64]
+}
+
+/// Bits for those of a block's pairs that are ASCII.
+#[inline]
+fn ascii_pairs(block: &[u8; BLOCK]) -> u64 {
+    let [first, second] = words(block).map(|word| {
+        let ascii = !word & HIGH;
+        ascii & ascii >> 8 & FIRSTS
+    });
+    first | second
+}
+
+/// Shows the beginnings that are complete with the block at `at`.
 #[cold]
-fn starts(open: u32, at: usize, among: std::ops::Range<usize>, look: &mut impl FnMut(usize) -> bool) -> bool {
+fn starts(open: u64, at: usize, among: std::ops::Range<usize>, look: &mut impl FnMut(usize) -> bool) -> bool {
     let mut open = open;
     while open != 0 {
         // Beginnings in their order, four bits each: the first pair is three before the one that completes it.
@@ -285,7 +301,7 @@ fn starts(open: u32, at: usize, among: std::ops::Range<usize>, look: &mut impl F
         if start.is_some_and(|start| among.contains(&start) && look(start)) {
             return true;
         }
-        open &= u32::MAX.checked_shl(nibble.saturating_add(1) << 2).unwrap_or(0);
+        open &= u64::MAX.checked_shl(nibble.saturating_add(1) << 2).unwrap_or(0);
     }
     false
 }
