@@ -1,8 +1,8 @@
 //! What policies cost natively: judging a call, and searching its text.
 //!
-//! `cargo bench --bench policies`. Bounds: 1 µs for ten policies that do not look at content, 1 ns per byte of ASCII
-//! text for each kind of rule. Text beyond ASCII is folded and searched twice where it is not its own spelling; the last
-//! rows are texts made to be slow, whose bound is that they stay in proportion.
+//! `cargo bench --bench policies`. Bounds: 1 µs for ten policies that do not look at content, 1 ns per byte of what people
+//! and programs write for each kind of rule, whatever the script. The last rows are texts made to be slow, whose bound is
+//! that they stay in proportion.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::arithmetic_side_effects, clippy::disallowed_methods)]
 
@@ -34,7 +34,7 @@ const TEN: &str = r#"{"policies": [
 ]}"#;
 
 /// What people write, in several scripts; each is repeated.
-const TEXTS: [(&str, &str); 8] = [
+const TEXTS: [(&str, &str); 12] = [
     (
         "prose",
         "The quick brown fox jumps over the lazy dog near the old warehouse, and nobody says a word. Then, in 1984, \
@@ -56,6 +56,26 @@ const TEXTS: [(&str, &str); 8] = [
     ),
     ("Japanese", "素早い茶色の狐がのろまな犬を飛び越える。「すごい」と彼は言った。プログラムを書きます。"),
     ("emoji", "I love this ❤️ so much 😂😂😂! Let's meet 👩‍💻 at 5pm… it’s great 🎉 don’t you think? 👍🏽 "),
+    (
+        "chat",
+        "haha yes 😂 that's exactly what I meant, see you tomorrow at the usual place? I'll bring the cake 🎂 and you bring \
+         coffee ☕️ ok? 👍 Also — don't forget: “no phones”! ",
+    ),
+    (
+        "Polish",
+        "Zażółć gęślą jaźń: szybki brązowy lis przeskakuje nad leniwym psem, a żółte liście spadają cicho z drzew. Łódź, \
+         środa, godzina ósma. ",
+    ),
+    (
+        "code",
+        "fn main() { let total: usize = items.iter().map(|item| item.size_bytes() * 2).sum(); if total >= 0x1F_40 && \
+         !name.is_empty() { println!('{total:>8} of {}', config.limits[3]); } } // 42 ",
+    ),
+    (
+        "JSON",
+        "{'id': 'a1f93c', 'created': 1732212345, 'items': [{'sku': 'X-100-22', 'price': 12.50, 'tags': ['new', 'sale'], \
+         'email': null}], 'ok': true}, ",
+    ),
     ("capitals", "СЪЕШЬ ЖЕ ЕЩЁ ЭТИХ МЯГКИХ ФРАНЦУЗСКИХ БУЛОК "),
     ("marks", "z\u{336}\u{301}a\u{323}\u{301}l\u{336}g\u{334}o "),
 ];
@@ -166,6 +186,12 @@ fn main() {
             "literal, expression",
             &format!(r#"{{"name": "one", "literals": ["project falcon"]}}, {card}"#),
         ),
+        rules(
+            "12 literals, 8 express.",
+            &format!(
+                r#"{{"name": "few", "literals": [{SHORT}]}}, {{"name": "eight", "patterns": [{EIGHT}]}}"#
+            ),
+        ),
     ];
     for (label, text) in TEXTS {
         let body = body(131_072, text);
@@ -174,7 +200,7 @@ fn main() {
         println!("{label:>8}: transcript {:>6.3} ns/byte", nanos / bytes);
         let transcript = endpoint.transcribe(None, &body).unwrap();
         for (name, policies) in &cases {
-            println!("{label:>8}: {name:<22} {:>6.3} ns/byte", searched(policies, &transcript) / bytes);
+            println!("{label:>8}: {name:<23} {:>6.3} ns/byte", searched(policies, &transcript) / bytes);
         }
     }
     for (label, text, rule) in HOSTILE {
@@ -182,7 +208,7 @@ fn main() {
         let body = body(131_072, text);
         let transcript = endpoint.transcribe(None, &body).unwrap();
         println!(
-            " hostile: {label:<22} {:>6.3} ns/byte",
+            " hostile: {label:<23} {:>6.3} ns/byte",
             searched(&policies, &transcript) / body.len() as f64
         );
     }
