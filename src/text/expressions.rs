@@ -27,6 +27,8 @@ pub(super) struct Expressions {
     beginning: Option<(Lookout, Lazy)>,
     containing: Option<(Contained, Lazy)>,
     other: Option<Lazy>,
+    /// Of those with a beginning, until somebody takes them.
+    clusters: Vec<Cluster>,
     count: usize,
 }
 
@@ -68,6 +70,7 @@ impl Expressions {
             beginning: seldom_begins(&beginning).zip(lazy(&beginning)?),
             containing: contained.zip(lazy(&containing)?),
             other: lazy(&other)?,
+            clusters: begun(&beginning).map(|(_, clusters)| clusters).unwrap_or_default(),
             count: expressions.len(),
         })
     }
@@ -78,17 +81,29 @@ impl Expressions {
 
     /// In the text, or in its one spelling.
     pub(super) fn are_in(&self, text: &[u8], folded: Option<&Folded>) -> bool {
-        let either = |search: &dyn Fn(&[u8]) -> bool| {
-            search(text) || folded.is_some_and(|folded| search(&folded.bytes))
-        };
         self.beginning.as_ref().is_some_and(|(lookout, lazy)| {
             let walk = |text: &[u8], start: usize, fuel: &mut Fuel| lazy.is_from(text, start, fuel);
             lookout.search(text, folded, walk, |text, start| lazy.is_within(text, start, text.len()))
-        }) || self
-            .containing
-            .as_ref()
-            .is_some_and(|(contained, lazy)| either(&|text| contained.is_in(text, lazy)))
+        }) || self.others_are_in(text, folded)
+    }
+
+    /// Those that a lookout is for.
+    pub(super) fn begun(&self) -> Option<(&Lookout, &Lazy)> {
+        self.beginning.as_ref().map(|(lookout, lazy)| (lookout, lazy))
+    }
+
+    /// The others.
+    pub(super) fn others_are_in(&self, text: &[u8], folded: Option<&Folded>) -> bool {
+        let either = |search: &dyn Fn(&[u8]) -> bool| {
+            search(text) || folded.is_some_and(|folded| search(&folded.bytes))
+        };
+        self.containing.as_ref().is_some_and(|(contained, lazy)| either(&|text| contained.is_in(text, lazy)))
             || self.other.as_ref().is_some_and(|lazy| either(&|text| lazy.is_within(text, 0, text.len())))
+    }
+
+    /// Those that a lookout is for, as a sieve takes them.
+    pub(super) fn take_clusters(&mut self) -> Vec<Cluster> {
+        std::mem::take(&mut self.clusters)
     }
 }
 
@@ -172,6 +187,12 @@ fn apart(expressions: Vec<Hir>) -> (Vec<Hir>, Vec<Hir>) {
 
 /// Where one of them may begin, if that is seldom in ordinary text.
 fn seldom_begins(expressions: &[Hir]) -> Option<Lookout> {
+    let (windows, clusters) = begun(expressions)?;
+    Some(Lookout::new(windows, clusters)).filter(|lookout| !lookout.is_busy())
+}
+
+/// How they begin, as scouts and sieves take it.
+fn begun(expressions: &[Hir]) -> Option<(Windows, Vec<Cluster>)> {
     let mut windows = Windows::new(BLOCK, shortest(expressions))?;
     let mut clusters = Vec::new();
     for one in expressions {
@@ -186,7 +207,7 @@ fn seldom_begins(expressions: &[Hir]) -> Option<Lookout> {
         });
         clusters.push(cluster);
     }
-    Some(Lookout::new(windows, clusters)).filter(|lookout| !lookout.is_busy())
+    Some((windows, clusters))
 }
 
 fn shortest(expressions: &[Hir]) -> usize {

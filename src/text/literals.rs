@@ -11,9 +11,16 @@ use super::changes::Folded;
 use super::fuel::{Fuel, Walk};
 use super::lookout::Lookout;
 use super::scout::Windows;
+use super::sieve::Cluster;
 
 /// Shorter ones begin nearly everywhere.
 const SHORTEST: usize = 3;
+
+/// Such texts as a sieve takes them.
+pub(super) fn clusters(spellings: &[Vec<u8>]) -> Vec<Cluster> {
+    let long = spellings.iter().map(Vec::as_slice).filter(|text| text.len() >= SHORTEST);
+    Lookout::clusters(&long.collect::<Vec<_>>())
+}
 
 /// Texts that are looked for together.
 pub(super) struct Literals {
@@ -22,8 +29,9 @@ pub(super) struct Literals {
     count: usize,
 }
 
-struct Long {
-    lookout: Lookout,
+/// Those of at least three bytes.
+pub(super) struct Long {
+    pub(super) lookout: Lookout,
     automaton: NFA,
 }
 
@@ -55,27 +63,42 @@ impl Literals {
 
     /// In the text, or in its one spelling.
     pub(super) fn are_in(&self, text: &[u8], folded: Option<&Folded>) -> bool {
-        self.long.as_ref().is_some_and(|long| long.is_in(text, folded))
-            || self.short.as_ref().is_some_and(|short| {
-                let is_in = |text: &[u8]| {
-                    let found = short.try_find(&Input::new(text).earliest(true));
-                    found.map_or(true, |found| found.is_some())
-                };
-                is_in(text) || folded.is_some_and(|folded| is_in(&folded.bytes))
-            })
+        self.long.as_ref().is_some_and(|long| long.is_in(text, folded)) || self.short_are_in(text, folded)
+    }
+
+    /// Those that a lookout is for.
+    pub(super) fn begun(&self) -> Option<&Long> {
+        self.long.as_ref()
+    }
+
+    /// The others.
+    pub(super) fn short_are_in(&self, text: &[u8], folded: Option<&Folded>) -> bool {
+        self.short.as_ref().is_some_and(|short| {
+            let is_in = |text: &[u8]| {
+                let found = short.try_find(&Input::new(text).earliest(true));
+                found.map_or(true, |found| found.is_some())
+            };
+            is_in(text) || folded.is_some_and(|folded| is_in(&folded.bytes))
+        })
     }
 }
 
 impl Long {
     fn is_in(&self, text: &[u8], folded: Option<&Folded>) -> bool {
-        let walk = |text: &[u8], start: usize, fuel: &mut Fuel| self.walk(text, start, Anchored::Yes, fuel);
-        let whole = |text: &[u8], start: usize| {
-            !matches!(self.walk(text, start, Anchored::No, &mut Fuel::endless()), Walk::Lost(_))
-        };
-        self.lookout.search(text, folded, walk, whole)
+        let walk = |text: &[u8], start: usize, fuel: &mut Fuel| self.is_from(text, start, fuel);
+        self.lookout.search(text, folded, walk, |text, start| self.is_after(text, start))
     }
 
-    /// Whether one begins here (anchored), or somewhere.
+    /// Whether one begins here.
+    pub(super) fn is_from(&self, text: &[u8], start: usize, fuel: &mut Fuel) -> Walk {
+        self.walk(text, start, Anchored::Yes, fuel)
+    }
+
+    /// Whether one is somewhere from here on.
+    pub(super) fn is_after(&self, text: &[u8], start: usize) -> bool {
+        !matches!(self.walk(text, start, Anchored::No, &mut Fuel::endless()), Walk::Lost(_))
+    }
+
     fn walk(&self, text: &[u8], start: usize, anchored: Anchored, fuel: &mut Fuel) -> Walk {
         self.follow(text, start, anchored, fuel).unwrap_or(Walk::Tired)
     }

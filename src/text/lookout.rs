@@ -39,11 +39,27 @@ impl Lookout {
     pub(super) fn of_texts(texts: &[&[u8]], windows: Windows) -> Self {
         let mut windows = windows;
         texts.iter().for_each(|text| windows.add_text(text));
+        Self::new(windows, Self::clusters(texts))
+    }
+
+    /// Such texts for a sieve.
+    pub(super) fn clusters(texts: &[&[u8]]) -> Vec<Cluster> {
         let mut sorted = texts.to_vec();
         // A cluster is looked at only as far as its shortest text goes.
         sorted.sort_unstable_by_key(|text| (text.len().min(sieve::REACH), *text));
         let size = sorted.len().div_ceil(MOST_CLUSTERS).max(1);
-        Self::new(windows, sorted.chunks(size).map(Cluster::of_texts).collect())
+        sorted.chunks(size).map(Cluster::of_texts).collect()
+    }
+
+    /// For everything at once by a sieve; `None` where it would find too much in ordinary text.
+    pub(super) fn of_all(clusters: Vec<Cluster>) -> Option<Self> {
+        let sieve = Sieve::new(clusters, ORDINARY.as_bytes());
+        Some(Self { scout: None, sieve: Some(sieve) }).filter(|all| !all.is_busy())
+    }
+
+    /// Whether ASCII is looked at here and there alone.
+    pub(super) fn has_scout(&self) -> bool {
+        self.scout.is_some()
     }
 
     /// What is cheaper for ASCII; for other texts a sieve that passes over most of them.

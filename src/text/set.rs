@@ -11,7 +11,9 @@ use regex_syntax::hir::Hir;
 use super::changes::Folded;
 use super::expressions::{Expressions, MOST_BYTES, TooLarge};
 use super::fold;
-use super::literals::Literals;
+use super::fuel::{Fuel, Walk};
+use super::literals::{self, Literals};
+use super::lookout::Lookout;
 
 /// How deep groups may nest.
 const MOST_NESTING: u32 = 32;
@@ -43,6 +45,34 @@ pub struct TextSet(Rc<Compiled>);
 struct Compiled {
     literals: Option<Literals>,
     expressions: Option<Expressions>,
+    /// Where any of both may begin, if both have beginnings.
+    both: Option<Lookout>,
+}
+
+impl Compiled {
+    /// What is looked for with one lookout, where that is less than with two: it finds, and so does what it leaves.
+    fn together(&self, text: &[u8], folded: Option<&Folded>) -> Option<bool> {
+        let (both, literals, expressions) =
+            (self.both.as_ref()?, self.literals.as_ref()?, self.expressions.as_ref()?);
+        let (long, (lookout, lazy)) = (literals.begun()?, expressions.begun()?);
+        if folded.is_none() && long.lookout.has_scout() && lookout.has_scout() {
+            return None;
+        }
+        let walk = |text: &[u8], start: usize, fuel: &mut Fuel| match long.is_from(text, start, fuel) {
+            Walk::Lost(end) => match lazy.is_from(text, start, fuel) {
+                Walk::Lost(other) => Walk::Lost(end.max(other)),
+                known => known,
+            },
+            known => known,
+        };
+        let whole =
+            |text: &[u8], start: usize| long.is_after(text, start) || lazy.is_within(text, start, text.len());
+        Some(
+            both.search(text, folded, walk, whole)
+                || literals.short_are_in(text, folded)
+                || expressions.others_are_in(text, folded),
+        )
+    }
 }
 
 /// Shows how large it is, not what it looks for.
@@ -67,10 +97,16 @@ impl TextSet {
                 expressions.push(parsed.map_err(|message| BadPattern { index: Some(index), message })?);
             }
         }
-        Ok(Self(Rc::new(Compiled {
-            literals: literals(wanted)?,
-            expressions: if expressions.is_empty() { None } else { Some(compiled(&expressions)?) },
-        })))
+        let spellings = spellings(wanted);
+        let literals = literals(wanted, &spellings)?;
+        let mut expressions = if expressions.is_empty() { None } else { Some(compiled(&expressions)?) };
+        let mut clusters = expressions.as_mut().map(Expressions::take_clusters).unwrap_or_default();
+        let begun = literals.as_ref().and_then(Literals::begun);
+        let both = begun.filter(|_| !clusters.is_empty()).and_then(|_| {
+            clusters.extend(literals::clusters(&spellings));
+            Lookout::of_all(clusters)
+        });
+        Ok(Self(Rc::new(Compiled { literals, expressions, both })))
     }
 
     /// Whether anything of it is in `text`, as it stands.
@@ -80,24 +116,30 @@ impl TextSet {
 
     /// Whether anything of it is in `text`, as it stands or in its one spelling, where that is another.
     pub fn is_in_either(&self, text: &[u8], folded: Option<&Folded>) -> bool {
-        self.0.literals.as_ref().is_some_and(|literals| literals.are_in(text, folded))
-            || self.0.expressions.as_ref().is_some_and(|expressions| expressions.are_in(text, folded))
+        self.0.together(text, folded).unwrap_or_else(|| {
+            self.0.literals.as_ref().is_some_and(|literals| literals.are_in(text, folded))
+                || self.0.expressions.as_ref().is_some_and(|expressions| expressions.are_in(text, folded))
+        })
     }
 }
 
 /// Each literal as it is written and in the one spelling that text is folded to.
-fn literals(wanted: &[Wanted<'_>]) -> Result<Option<Literals>, BadPattern> {
+fn spellings(wanted: &[Wanted<'_>]) -> Vec<Vec<u8>> {
     let mut spellings: Vec<Vec<u8>> = Vec::new();
     for literal in wanted.iter().flat_map(|wanted| wanted.literals) {
         spellings.extend(fold(literal.as_bytes()).filter(|folded| !folded.is_empty()));
         spellings.push(literal.as_bytes().to_vec());
     }
+    spellings
+}
+
+fn literals(wanted: &[Wanted<'_>], spellings: &[Vec<u8>]) -> Result<Option<Literals>, BadPattern> {
     if spellings.is_empty() {
         return Ok(None);
     }
     // Several sets together are asked before each is: taking any case finds what each of them does.
     let ignore_case = wanted.iter().any(|wanted| wanted.ignore_case);
-    Literals::new(&spellings, ignore_case)
+    Literals::new(spellings, ignore_case)
         .map(Some)
         .map_err(|error| BadPattern { index: None, message: error.to_string() })
 }
