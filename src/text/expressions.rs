@@ -88,8 +88,8 @@ impl Expressions {
     }
 
     /// Those that a lookout is for.
-    pub(super) fn begun(&self) -> Option<(&Lookout, &Lazy)> {
-        self.beginning.as_ref().map(|(lookout, lazy)| (lookout, lazy))
+    pub(super) fn begun(&self) -> Option<&Lazy> {
+        self.beginning.as_ref().map(|(_, lazy)| lazy)
     }
 
     /// The others.

@@ -120,7 +120,7 @@ impl<'t> Folding<'t> {
                     [0xE3, 0x80, ..] => None,
                     rest => rest.first().copied().and_then(Script::of),
                 };
-                if other.is_some_and(|other| other != script) {
+                if other.is_some_and(|other| script.is_ended_by(other)) {
                     return Ok(character);
                 }
                 at = match self.frequent(character) {

@@ -31,7 +31,7 @@ pub(super) struct Literals {
 
 /// Those of at least three bytes.
 pub(super) struct Long {
-    pub(super) lookout: Lookout,
+    lookout: Lookout,
     automaton: NFA,
 }
 

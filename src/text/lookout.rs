@@ -57,11 +57,6 @@ impl Lookout {
         Some(Self { scout: None, sieve: Some(sieve) }).filter(|all| !all.is_busy())
     }
 
-    /// Whether ASCII is looked at here and there alone.
-    pub(super) fn has_scout(&self) -> bool {
-        self.scout.is_some()
-    }
-
     /// What is cheaper for ASCII; for other texts a sieve that passes over most of them.
     pub(super) fn new(windows: Windows, clusters: Vec<Cluster>) -> Self {
         let text = ORDINARY.as_bytes();

@@ -24,7 +24,8 @@ const WORD: usize = 8;
 pub(super) const ORDINARY: &str = "Please compare the two reports line by line, and tell me which of them is right: the one of \
      March 2024 says that Acme's revenue grew by 12.5% (to $3,400), but I've read elsewhere that it did not. \
      {\"id\": \"a1f\", \"items\": [1, 20, 300]} Dear Mr. O'Neill, thank you for the well-written e-mail; we'll \
-     answer by 5pm. Schöne Grüße aus München, und vielen Dank! Съешь же ещё этих мягких французских булок. ";
+     answer by 5pm. Schöne Grüße aus München, und vielen Dank! Съешь же ещё этих мягких французских булок. \
+     {\"created\": 1732212345, \"sku\": \"X-100-22\", \"price\": 12.50, \"total\": 9870, \"sha\": \"9f86d081884c\"} ";
 const SELDOM: usize = 40;
 /// How many offsets windows may be met at.
 const STRIDES: [usize; 8] = [1, 2, 3, 4, 5, 8, 11, 14];

@@ -52,12 +52,11 @@ struct Compiled {
 impl Compiled {
     /// What is looked for with one lookout, where that is less than with two: it finds, and so does what it leaves.
     fn together(&self, text: &[u8], folded: Option<&Folded>) -> Option<bool> {
+        // ASCII is full of what may begin something: there two tell more.
+        folded?;
         let (both, literals, expressions) =
             (self.both.as_ref()?, self.literals.as_ref()?, self.expressions.as_ref()?);
-        let (long, (lookout, lazy)) = (literals.begun()?, expressions.begun()?);
-        if folded.is_none() && long.lookout.has_scout() && lookout.has_scout() {
-            return None;
-        }
+        let (long, lazy) = (literals.begun()?, expressions.begun()?);
         let walk = |text: &[u8], start: usize, fuel: &mut Fuel| match long.is_from(text, start, fuel) {
             Walk::Lost(end) => match lazy.is_from(text, start, fuel) {
                 Walk::Lost(other) => Walk::Lost(end.max(other)),

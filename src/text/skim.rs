@@ -13,8 +13,10 @@ pub(super) type Judged = [u8; WIDTH];
 /// A script, by how its characters are judged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Script {
-    /// Latin and Cyrillic.
+    /// Latin-1 and Cyrillic.
     Letters,
+    /// These, and the rest of Europe's Latin.
+    MoreLetters,
     Kana,
     Ideographs,
     Hangul,
@@ -26,6 +28,7 @@ impl Script {
     pub(super) const fn of(lead: u8) -> Option<Self> {
         match lead {
             0xC3 | 0xD0 | 0xD1 => Some(Self::Letters),
+            0xC4 | 0xC5 => Some(Self::MoreLetters),
             0xE3 => Some(Self::Kana),
             0xE4..=0xE9 => Some(Self::Ideographs),
             0xEB | 0xEC => Some(Self::Hangul),
@@ -33,11 +36,18 @@ impl Script {
         }
     }
 
+    /// Whether a character of the other script ends a text in this one.
+    #[inline]
+    pub(super) fn is_ended_by(self, other: Self) -> bool {
+        other != self && (self, other) != (Self::MoreLetters, Self::Letters)
+    }
+
     /// Marks those of the bytes at `at` that are not of plain characters of the script, or ASCII; behind the text's end
     /// stand zeros.
     pub(super) fn judge(self, text: &[u8], at: usize, odd: &mut Judged) {
         with_window(text, at, 2, |window| match self {
-            Self::Letters => twos(window, odd),
+            Self::MoreLetters => twos::<true>(window, odd),
+            Self::Letters => twos::<false>(window, odd),
             Self::Kana => threes::<0xE3, 7>(window, odd),
             Self::Ideographs => threes::<0xE4, 6>(window, odd),
             Self::Hangul => threes::<0xEB, 2>(window, odd),
@@ -87,9 +97,24 @@ const fn is_two(lead: u8) -> bool {
     (lead == 0xC3) | (lead & 0xFE == 0xD0)
 }
 
-/// Latin-1's and Cyrillic's small letters, dashes and quotation marks, and ASCII.
+const fn is_more(lead: u8) -> bool {
+    lead & 0xFE == 0xC4
+}
+
+/// Letters that stand in pairs, the small one at an odd code (ą, ę, ś) or at an even one (ł, ň, ż).
 #[inline]
-fn twos(window: &Window, odd: &mut Judged) {
+const fn is_more_small(lead: u8, low: u8) -> bool {
+    let (first, is_odd) = (lead == 0xC4, low & 1 == 1);
+    let at_odd = first & (low.wrapping_sub(0x80) < 0x30) | !first & (low.wrapping_sub(0x8A) < 0x2E);
+    let at_even = first & (low.wrapping_sub(0xB9) < 6)
+        | !first & ((low.wrapping_sub(0x81) < 8) | (low.wrapping_sub(0xB9) < 6));
+    is_odd & at_odd | !is_odd & at_even
+}
+
+/// Latin-1's and Cyrillic's small letters, dashes and quotation marks, and ASCII; with `MORE`, the rest of Europe's
+/// Latin.
+#[inline]
+fn twos<const MORE: bool>(window: &Window, odd: &mut Judged) {
     let [two_before @ .., _, _] = window;
     let [_, before @ .., _] = window;
     let [_, _, bytes @ ..] = window;
@@ -99,10 +124,11 @@ fn twos(window: &Window, odd: &mut Judged) {
         let is_good = (before == 0xD0) & (byte & 0xF0 == 0xB0)
             | (before == 0xD1) & (byte & 0xE0 == 0x80)
             | (before == 0xC3) & (byte.wrapping_sub(0x9F) < 0x21)
+            | MORE & (is_more(before) & is_more_small(before, byte))
             | (before == 0xE2) & (byte == 0x80)
             | (two_before == 0xE2) & (before == 0x80) & is_sign
-            | !(is_two(before) | (before == 0xE2) | (two_before == 0xE2))
-                & ((byte < 0x80) | is_two(byte) | (byte == 0xE2));
+            | !(is_two(before) | MORE & is_more(before) | (before == 0xE2) | (two_before == 0xE2))
+                & ((byte < 0x80) | is_two(byte) | MORE & is_more(byte) | (byte == 0xE2));
         *odd = u8::from(!is_good).wrapping_neg();
     }
 }
@@ -175,7 +201,8 @@ mod tests {
     use super::*;
     use crate::text::spelling;
 
-    const ALL: [Script; 4] = [Script::Letters, Script::Kana, Script::Ideographs, Script::Hangul];
+    const ALL: [Script; 5] =
+        [Script::Letters, Script::MoreLetters, Script::Kana, Script::Ideographs, Script::Hangul];
 
     /// Every lead with every byte after it, and what can come third, among others.
     #[test]
@@ -211,6 +238,7 @@ mod tests {
     fn a_character_of_a_script_is_not_odd_in_it() {
         for (script, text) in [
             (Script::Letters, "größe ёжик „ab“ – ÿ"),
+            (Script::MoreLetters, "zażółć gęślą jaźń ůňťďěščřž ğşő"),
             (Script::Kana, "むたプぽ、「」漢字ー"),
             (Script::Ideographs, "中文abc鼠"),
             (Script::Hangul, "뷁 뷁"),
