@@ -3,17 +3,15 @@
 //! Folding is NFKC, without what a reader does not see and without marks that belong to no letter, in lower case beyond
 //! ASCII. It does not know which letters of different scripts look alike.
 
-use unicode_normalization::UnicodeNormalization;
-use unicode_normalization::char::canonical_combining_class;
-
 use super::changes::{Changes, Folded, spare};
+use super::characters::{Broken, after_ascii, decode, frequent, is_capital_at};
+use super::definition::fold_run;
+use super::escapes::unescape;
 use super::skim::{self, Script};
 use super::spelling::{self, Spelling, is_plain_in};
 
 /// So much is copied at once between changes.
 const SHORT: usize = 64;
-/// More marks than this on one letter are no language's.
-const MOST_MARKS: u8 = 8;
 
 /// The text in one spelling; `None` when it already is.
 pub fn fold(text: &[u8]) -> Option<Vec<u8>> {
@@ -46,10 +44,6 @@ fn fold_valid(text: &[u8]) -> Option<Folded> {
         }
     }
 }
-
-/// The bytes are no UTF-8.
-#[derive(Debug)]
-struct Broken;
 
 /// A text on its way. What is plain is copied as it stands; what a table respells is respelt; any other character is
 /// folded by the definition, together with the one before it, which may be what marks belong to.
@@ -304,151 +298,6 @@ impl<'t> Folding<'t> {
         self.changes.add(from..to, self.place..self.folded.len());
         self.kept = to;
     }
-}
-
-/// What most texts hold that is not plain: its length, and what the table of spellings would make of it.
-#[inline]
-fn frequent(rest: &[u8]) -> Option<(usize, [u8; 3], usize)> {
-    Some(match rest {
-        [0xC3, low @ (0x80..=0x96 | 0x98..=0x9E), ..] => (2, [0xC3, low | 0x20, 0], 2),
-        [0xD0, low @ 0x90..=0x9F, ..] => (2, [0xD0, low | 0x20, 0], 2),
-        [0xD0, low @ 0xA0..=0xAF, ..] => (2, [0xD1, low & 0x8F, 0], 2),
-        // ASCII, as wide as Chinese.
-        [0xEF, 0xBC, low @ 0x81..=0xBF, ..] => (3, [low.wrapping_sub(0x60), 0, 0], 1),
-        [0xEF, 0xBD, low @ 0x80..=0x9E, ..] => (3, [low.wrapping_sub(0x20), 0, 0], 1),
-        // What makes a sign a picture, and what joins pictures.
-        [0xEF, 0xB8, 0x8F, ..] | [0xE2, 0x80, 0x8D, ..] => (3, [0; 3], 0),
-        [0xE2, 0x80, 0xA6, ..] => (3, *b"...", 3),
-        _ => return None,
-    })
-}
-
-/// Whether a capital of Latin-1 or Cyrillic stands there.
-fn is_capital_at(text: &[u8], at: usize) -> bool {
-    matches!(text.get(at..), Some([0xC3, 0x80..=0x9E, ..] | [0xD0, 0x80..=0xAF, ..]))
-}
-
-/// Where the ASCII that begins at `at` ends.
-#[inline]
-fn after_ascii(text: &[u8], at: usize) -> usize {
-    const HIGH: u64 = 0x8080_8080_8080_8080;
-    let mut at = at;
-    while let Some(word) = text.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
-        let high = u64::from_le_bytes(*word) & HIGH;
-        if high != 0 {
-            return at.saturating_add((high.trailing_zeros() / 8) as usize);
-        }
-        at = at.saturating_add(8);
-    }
-    let rest = text.get(at..).unwrap_or_default();
-    at.saturating_add(rest.iter().position(|byte| !byte.is_ascii()).unwrap_or(rest.len()))
-}
-
-/// The character at `at`, and its length; `None` at the end.
-fn decode(text: &[u8], at: usize) -> Result<Option<(char, usize)>, Broken> {
-    let rest = text.get(at..).unwrap_or_default();
-    let low = |byte: u8| u32::from(byte & 0x3F);
-    let (code, length, least) = match *rest {
-        [] => return Ok(None),
-        [byte @ 0..=0x7F, ..] => (u32::from(byte), 1, 0),
-        [lead @ 0xC2..=0xDF, a @ 0x80..=0xBF, ..] => (u32::from(lead & 0x1F) << 6 | low(a), 2, 0x80),
-        [lead @ 0xE0..=0xEF, a @ 0x80..=0xBF, b @ 0x80..=0xBF, ..] => {
-            (u32::from(lead & 0xF) << 12 | low(a) << 6 | low(b), 3, 0x800)
-        }
-        [lead @ 0xF0..=0xF4, a @ 0x80..=0xBF, b @ 0x80..=0xBF, c @ 0x80..=0xBF, ..] => {
-            (u32::from(lead & 7) << 18 | low(a) << 12 | low(b) << 6 | low(c), 4, 0x1_0000)
-        }
-        _ => return Err(Broken),
-    };
-    let character = char::from_u32(code).filter(|_| code >= least).ok_or(Broken)?;
-    Ok(Some((character, length)))
-}
-
-/// The definition.
-fn fold_run(run: &str, folded: &mut Vec<u8>) {
-    let mut push = |character: char| {
-        let mut bytes = [0; 4];
-        folded.extend_from_slice(character.encode_utf8(&mut bytes).as_bytes());
-    };
-    let mut marks = 0_u8;
-    let seen = run.chars().filter_map(visible).filter(|c| {
-        let is_mark = !c.is_ascii() && canonical_combining_class(*c) != 0;
-        marks = if is_mark { marks.saturating_add(1) } else { 0 };
-        marks <= MOST_MARKS
-    });
-    for character in seen.nfkc().filter_map(visible).filter(|c| !is_loose_mark(*c)) {
-        if character.is_ascii() {
-            push(character);
-        } else {
-            character.to_lowercase().filter(|c| !is_loose_mark(*c)).for_each(&mut push);
-        }
-    }
-}
-
-/// The character as a reader, or a model, takes it; `None` when nobody sees it.
-fn visible(character: char) -> Option<char> {
-    match character {
-        // Tags: an invisible copy of ASCII that models read.
-        '\u{E0020}'..='\u{E007E}' => u8::try_from(u32::from(character) & 0x7F).ok().map(char::from),
-        '\u{AD}'
-        | '\u{34F}'
-        | '\u{61C}'
-        | '\u{115F}'
-        | '\u{1160}'
-        | '\u{17B4}'
-        | '\u{17B5}'
-        | '\u{180B}'..='\u{180F}'
-        | '\u{200B}'..='\u{200F}'
-        | '\u{202A}'..='\u{202E}'
-        | '\u{2060}'..='\u{206F}'
-        | '\u{3164}'
-        | '\u{FE00}'..='\u{FE0F}'
-        | '\u{FEFF}'
-        | '\u{FFA0}'
-        | '\u{FFF0}'..='\u{FFFB}'
-        | '\u{1BCA0}'..='\u{1BCA3}'
-        | '\u{1D173}'..='\u{1D17A}'
-        | '\u{E0000}'..='\u{E0FFF}' => None,
-        blank if !blank.is_ascii() && blank.is_whitespace() => Some(' '),
-        seen => Some(seen),
-    }
-}
-
-/// Marks that composed with no letter: struck out, underlined, dotted.
-const fn is_loose_mark(character: char) -> bool {
-    matches!(
-        character,
-        '\u{300}'..='\u{36F}' | '\u{483}'..='\u{489}' | '\u{1AB0}'..='\u{1AFF}' | '\u{1DC0}'..='\u{1DFF}'
-            | '\u{20D0}'..='\u{20FF}' | '\u{FE20}'..='\u{FE2F}'
-    )
-}
-
-/// Resolves `\uXXXX` where JSON was quoted in JSON (the arguments of tool calls); halves of pairs find each other.
-fn unescape(text: &str) -> String {
-    let mut plain = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = memchr::memmem::find(rest.as_bytes(), b"\\u") {
-        let (before, escape) = rest.split_at_checked(at).unwrap_or((rest, ""));
-        plain.push_str(before);
-        let (character, length) = escaped(escape).unwrap_or(('\\', 1));
-        plain.push(character);
-        rest = escape.get(length..).unwrap_or_default();
-    }
-    plain.push_str(rest);
-    plain
-}
-
-/// The character that an escape stands for, and the escape's length.
-fn escaped(escape: &str) -> Option<(char, usize)> {
-    let unit = |from: usize| {
-        let escape = escape.get(from..)?.strip_prefix("\\u")?;
-        u16::from_str_radix(escape.get(..4)?, 16).ok()
-    };
-    let first = unit(0)?;
-    if let Ok(character) = char::try_from(u32::from(first)) {
-        return Some((character, 6));
-    }
-    char::decode_utf16([first, unit(6)?]).next()?.ok().map(|character| (character, 12))
 }
 
 #[cfg(test)]

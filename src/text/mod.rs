@@ -5,6 +5,9 @@
 
 mod beginnings;
 mod changes;
+mod characters;
+mod definition;
+mod escapes;
 mod expressions;
 mod fold;
 mod fuel;
