@@ -83,7 +83,7 @@ impl Expressions {
     pub(super) fn are_in(&self, text: &[u8], folded: Option<&Folded>) -> bool {
         self.beginning.as_ref().is_some_and(|(lookout, lazy)| {
             let walk = |text: &[u8], start: usize, fuel: &mut Fuel| lazy.is_from(text, start, fuel);
-            lookout.search(text, folded, walk, |text, start| lazy.is_within(text, start, text.len()))
+            lookout.search(text, folded, &walk, &|text, start| lazy.is_within(text, start, text.len()))
         }) || self.others_are_in(text, folded)
     }
 

@@ -86,7 +86,7 @@ impl Literals {
 impl Long {
     fn is_in(&self, text: &[u8], folded: Option<&Folded>) -> bool {
         let walk = |text: &[u8], start: usize, fuel: &mut Fuel| self.is_from(text, start, fuel);
-        self.lookout.search(text, folded, walk, |text, start| self.is_after(text, start))
+        self.lookout.search(text, folded, &walk, &|text, start| self.is_after(text, start))
     }
 
     /// Whether one begins here.

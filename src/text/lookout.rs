@@ -44,9 +44,9 @@ impl Lookout {
 
     /// Such texts for a sieve.
     pub(super) fn clusters(texts: &[&[u8]]) -> Vec<Cluster> {
-        let mut sorted = texts.to_vec();
         // A cluster is looked at only as far as its shortest text goes.
-        sorted.sort_unstable_by_key(|text| (text.len().min(sieve::REACH), *text));
+        let longer = |least: usize| texts.iter().filter(move |text| text.len().min(sieve::REACH) == least);
+        let sorted: Vec<&[u8]> = (0..=sieve::REACH).flat_map(longer).copied().collect();
         let size = sorted.len().div_ceil(MOST_CLUSTERS).max(1);
         sorted.chunks(size).map(Cluster::of_texts).collect()
     }
@@ -89,15 +89,15 @@ impl Lookout {
         &self,
         text: &[u8],
         folded: Option<&Folded>,
-        walk: impl Fn(&[u8], usize, &mut Fuel) -> Walk,
-        whole: impl Fn(&[u8], usize) -> bool,
+        walk: &dyn Fn(&[u8], usize, &mut Fuel) -> Walk,
+        whole: &dyn Fn(&[u8], usize) -> bool,
     ) -> bool {
         let Some(way) = self.way(folded.is_none()) else {
             return whole(text, 0) || folded.is_some_and(|folded| whole(&folded.bytes, 0));
         };
         let alone = |text: &[u8]| {
             let mut fuel = Fuel::for_text(text);
-            way.first(text, 0..text.len(), |start| match walk(text, start, &mut fuel) {
+            way.first(text, 0..text.len(), &mut |start| match walk(text, start, &mut fuel) {
                 Walk::Lost(_) => None,
                 Walk::Found => Some(true),
                 Walk::Tired => Some(whole(text, start)),
@@ -110,7 +110,7 @@ impl Lookout {
         let mut fuel = Fuel::for_text(text);
         let mut seen = 0;
         let either = |start: usize| whole(text, start) || whole(folded, 0);
-        let in_text = way.first(text, 0..text.len(), |start| match walk(text, start, &mut fuel) {
+        let in_text = way.first(text, 0..text.len(), &mut |start| match walk(text, start, &mut fuel) {
             Walk::Found => Some(true),
             Walk::Tired => Some(either(start)),
             // In the one spelling it may go on otherwise.
@@ -121,7 +121,7 @@ impl Lookout {
             },
         });
         in_text.unwrap_or_else(|| {
-            let new = way.first_new(folded, changes, |start| match walk(folded, start, &mut fuel) {
+            let new = way.first_new(folded, changes, &mut |start| match walk(folded, start, &mut fuel) {
                 Walk::Lost(_) => None,
                 Walk::Found => Some(true),
                 Walk::Tired => Some(whole(folded, 0)),
@@ -134,7 +134,7 @@ impl Lookout {
 impl Way<'_> {
     fn finds(self, text: &[u8]) -> usize {
         let mut found = 0_usize;
-        self.each(text, 0..text.len(), |_| {
+        self.each(text, 0..text.len(), &mut |_| {
             found = found.saturating_add(1);
             false
         });
@@ -156,8 +156,7 @@ impl Way<'_> {
 
     /// Shows each place of `among` where something may begin, the first one first, until `look` has seen enough: whether
     /// it has.
-    #[inline]
-    fn each(self, text: &[u8], among: Range<usize>, mut look: impl FnMut(usize) -> bool) -> bool {
+    fn each(self, text: &[u8], among: Range<usize>, look: &mut dyn FnMut(usize) -> bool) -> bool {
         match self {
             Self::Sieve(sieve) => sieve.each(text, among.start, among.end, look),
             Self::Scout(scout) => {
@@ -176,15 +175,14 @@ impl Way<'_> {
     }
 
     /// What `look` has to say of the first beginning of which it says something.
-    #[inline]
     fn first(
         self,
         text: &[u8],
         among: Range<usize>,
-        mut look: impl FnMut(usize) -> Option<bool>,
+        look: &mut dyn FnMut(usize) -> Option<bool>,
     ) -> Option<bool> {
         let mut said = None;
-        self.each(text, among, |start| {
+        self.each(text, among, &mut |start| {
             said = look(start);
             said.is_some()
         });
@@ -201,7 +199,7 @@ impl Way<'_> {
         self,
         folded: &[u8],
         changes: &Changes,
-        mut look: impl FnMut(usize) -> Option<bool>,
+        look: &mut dyn FnMut(usize) -> Option<bool>,
     ) -> Option<bool> {
         let before = self.reach().saturating_sub(1);
         let mut seen = 0;
@@ -211,7 +209,7 @@ impl Way<'_> {
                 continue;
             }
             seen = among.end;
-            let said = self.first(folded, among, &mut look);
+            let said = self.first(folded, among, look);
             if said.is_some() {
                 return said;
             }

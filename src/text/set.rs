@@ -67,7 +67,7 @@ impl Compiled {
         let whole =
             |text: &[u8], start: usize| long.is_after(text, start) || lazy.is_within(text, start, text.len());
         Some(
-            both.search(text, folded, walk, whole)
+            both.search(text, folded, &walk, &whole)
                 || literals.short_are_in(text, folded)
                 || expressions.others_are_in(text, folded),
         )

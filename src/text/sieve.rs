@@ -94,6 +94,16 @@ impl Cluster {
         self.ascii >= self.offsets
     }
 
+    /// Takes the bit away from the entries of all pairs that may stand at `offset`.
+    #[inline(never)]
+    fn permit(&self, offset: usize, is_free: bool, bit: u32, table: &mut [u32; SLOTS]) {
+        for (entry, place) in table.iter_mut().zip(self.places.iter()) {
+            if is_free || place >> (offset & 7) & 1 == 1 {
+                *entry &= !bit;
+            }
+        }
+    }
+
     fn join(&mut self, other: &Self) {
         self.places.iter_mut().zip(other.places.iter()).for_each(|(place, other)| *place |= other);
         self.offsets = self.offsets.min(other.offsets);
@@ -170,11 +180,7 @@ impl Sieve {
                 let is_free = offset >= cluster.offsets;
                 let is_open = is_free || cluster.open >> (offset & 7) & 1 == 1;
                 strange &= if is_open { !bit } else { u32::MAX };
-                for (entry, place) in table.iter_mut().zip(cluster.places.iter()) {
-                    if is_free || place >> (offset & 7) & 1 == 1 {
-                        *entry &= !bit;
-                    }
-                }
+                cluster.permit(offset, is_free, bit, &mut table);
             }
         }
         let is_ascii = clusters.iter().all(Cluster::is_ascii);
@@ -193,13 +199,12 @@ impl Sieve {
 
     /// Shows each place from `from` to before `until` where something may begin, the first one first, until `look` has
     /// seen enough: whether it has.
-    #[inline]
     pub(super) fn each(
         &self,
         text: &[u8],
         from: usize,
         until: usize,
-        mut look: impl FnMut(usize) -> bool,
+        look: &mut dyn FnMut(usize) -> bool,
     ) -> bool {
         let until = until.min(text.len());
         let end = until.saturating_add(REACH).min(text.len());
@@ -211,7 +216,7 @@ impl Sieve {
         while let Some((block, after)) = blocks.split_first() {
             blocks = after;
             let open = self.sift(block, &mut state);
-            if open != 0 && starts(open, at, from..until, &mut look) {
+            if open != 0 && starts(open, at, from..until, look) {
                 return true;
             }
             at = at.saturating_add(BLOCK);
@@ -224,7 +229,7 @@ impl Sieve {
         [last, [0; BLOCK]].iter().any(|block| {
             let (at_block, open) = (at, self.sift(block, &mut state));
             at = at.saturating_add(BLOCK);
-            open != 0 && starts(open, at_block, from..until, &mut look)
+            open != 0 && starts(open, at_block, from..until, look)
         })
     }
 
@@ -292,7 +297,7 @@ fn ascii_pairs(block: &[u8; BLOCK]) -> u64 {
 
 /// Shows the beginnings that are complete with the block at `at`.
 #[cold]
-fn starts(open: u64, at: usize, among: std::ops::Range<usize>, look: &mut impl FnMut(usize) -> bool) -> bool {
+fn starts(open: u64, at: usize, among: std::ops::Range<usize>, look: &mut dyn FnMut(usize) -> bool) -> bool {
     let mut open = open;
     while open != 0 {
         // Beginnings in their order, four bits each: the first pair is three before the one that completes it.
@@ -345,7 +350,7 @@ mod tests {
             let sieve = Sieve::new(needles.iter().map(cluster).collect(), b"a b Aab");
             let text = texts.concat().into_bytes();
             let mut found = Vec::new();
-            sieve.each(&text, from, until, |start| {
+            sieve.each(&text, from, until, &mut |start| {
                 found.push(start);
                 false
             });
@@ -363,7 +368,7 @@ mod tests {
         let sieve = Sieve::new(vec![Cluster::of_texts(&[b"project falcon"])], b"");
         let mut found = Vec::new();
         let text = "Projekt Größe, the projector; 中文 project Falcon".as_bytes();
-        assert!(sieve.each(text, 0, text.len(), |start| {
+        assert!(sieve.each(text, 0, text.len(), &mut |start| {
             found.push(start);
             true
         }));
