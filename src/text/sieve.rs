@@ -341,14 +341,19 @@ mod tests {
         /// Few letters, so that there is much to find and much that is nearly it; long runs of what is no ASCII.
         #[test]
         fn no_beginning_is_missed(
-            needles in proptest::collection::vec("[abAé]{3,14}", 1..9),
+            needles in prop_oneof![
+                proptest::collection::vec("[abA]{3,14}", 1..9),
+                proptest::collection::vec("[abAé]{3,14}", 1..9),
+            ],
             texts in proptest::collection::vec("[abAé ]{0,40}|(é中){0,30}", 0..6),
+            around in proptest::collection::vec(("[é中]{5,20}", 0_usize..9), 0..9),
             from in 0_usize..20,
-            until in 0_usize..200,
+            until in 0_usize..600,
         ) {
             let cluster = |needle: &String| Cluster::of_texts(&[needle.as_bytes()]);
             let sieve = Sieve::new(needles.iter().map(cluster).collect(), b"a b Aab");
-            let text = texts.concat().into_bytes();
+            let alone = around.iter().map(|(other, at)| format!("{other}{}", needles[at % needles.len()]));
+            let text = (texts.concat() + &alone.collect::<String>() + "é中é").into_bytes();
             let mut found = Vec::new();
             sieve.each(&text, from, until, &mut |start| {
                 found.push(start);
