@@ -11,7 +11,7 @@ MAKEFLAGS += --no-builtin-rules
 CARGO ?= cargo
 # More is more than a filter needs; raise it in the commit that has a reason. Searching content takes 0.6 MB of it:
 # an expression compiler, automata, and Unicode's tables of spellings. Debian's compiler makes 34 KB more than rustup's.
-WASM_MAX_BYTES ?= 1750000
+WASM_MAX_BYTES ?= 1800000
 
 # Where the integration tests find what they run. They fail, and do not skip, where one is missing.
 export GENOPS_WASM := $(CURDIR)/target/genops.wasm
