@@ -8,7 +8,7 @@ use proxy_wasm::types::Action;
 use super::perform;
 use super::ports::Host;
 use super::raw::{self, Buffer, Map};
-use super::root::Shared;
+use super::shared::Shared;
 use crate::exchange::{Effects, Event, Exchange, Flow};
 
 /// One HTTP exchange.

@@ -13,6 +13,7 @@ mod perform;
 mod ports;
 mod raw;
 mod root;
+mod shared;
 
 /// Logs what Envoy wants logged and makes no text of anything else: `/logging?wasm=debug` takes effect with the next tick.
 fn follow_log_level() {

@@ -12,21 +12,13 @@ use super::http::Http;
 use super::perform::Outlets;
 use super::ports::Ids;
 use super::raw;
-use crate::config::{self, Config, Otlp};
-use crate::exchange::Worker;
+use super::shared::Shared;
+use crate::config::{self, Otlp};
 use crate::telemetry::metric::Metric;
 use crate::telemetry::queue::{Outcome, Queue};
 
 /// Milliseconds between two flushes of the counters where no events set the pace.
 const COUNTS_FLUSH_MS: u64 = 1_000;
-
-/// What the streams of one configuration share on one worker.
-pub(super) struct Shared {
-    pub(super) config: Rc<Config>,
-    pub(super) outlets: Outlets,
-    pub(super) ids: Ids,
-    pub(super) worker: Rc<Worker>,
-}
 
 /// One configuration on one worker.
 #[derive(Default)]

@@ -1,14 +1,10 @@
 //! What a call consumes, before and after, and what that comes to in any unit.
 
-use super::price;
+use super::price::{self, Unpriced};
 use crate::amount::{Amount, TokenWeights, Unit};
 use crate::call::ServiceTier;
 use crate::price::Tariff;
 use crate::usage::Usage;
-
-/// A money budget, and no price for what the call consumes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Unpriced;
 
 /// Everything that a call consumes, as estimated or as it turned out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -8,6 +8,7 @@ mod estimate;
 mod fit;
 mod price;
 
-pub use consumption::{Consumption, Unpriced};
+pub use consumption::Consumption;
 pub use estimate::{beside_cap, choices, estimate, output_cap, tokens_of_text};
 pub use fit::largest_fitting;
+pub use price::Unpriced;

@@ -1,12 +1,15 @@
 //! Tokens to money, exactly: nano-units per million tokens, rounded up once.
 
-use super::consumption::Unpriced;
 use crate::amount::Amount;
 use crate::call::ServiceTier;
 use crate::price::{Charge, Price};
 use crate::usage::Usage;
 
 const PER_MILLION: u128 = 1_000_000;
+
+/// A money budget, and no price for what the call consumes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unpriced;
 
 /// What `usage` costs.
 ///

@@ -8,8 +8,6 @@
 use crate::amount::Amount;
 use crate::budget::{Enforcement, OnExpiry};
 
-use super::outcome::{Expired, Held, Shortage};
-
 /// How many expiry moments one account tells apart. A reservation's life is rounded up to eighths, so 9 are usual and
 /// more appear only while a budget's `ttl_ms` is edited again and again.
 pub(crate) const MAX_PENDING: usize = 32;
@@ -47,6 +45,35 @@ pub(crate) struct Pending {
     pub(crate) expiry: Expiry,
     pub(crate) amount: Amount,
     pub(crate) reservations: u32,
+}
+
+/// How a budget falls short of a claim.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shortage {
+    /// Nothing is left.
+    Exceeded,
+    /// Something is left, not enough.
+    Insufficient,
+}
+
+/// Reservations that an operation found expired and resolved.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Expired {
+    /// What they held.
+    pub amount: Amount,
+    /// How many they were.
+    pub reservations: u32,
+}
+
+/// How a reservation was found when it was settled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Held {
+    /// In time.
+    Pending,
+    /// It had expired; what expiry did was corrected.
+    Expired,
+    /// The account did not hold it: the store lost it. An actual was posted all the same while its window is open.
+    Missing,
 }
 
 /// What one key has consumed and reserved in one window.

@@ -12,8 +12,8 @@ use crate::bucket;
 use crate::budget::{Budget, Debt};
 use crate::timestamp::Timestamp;
 
-use super::account::Account;
-use super::outcome::{Balance, Expired, Notices};
+use super::account::{Account, Expired};
+use super::outcome::{Balance, Notices};
 use super::place::{self, Place};
 use super::record::{Corrupt, Entry, Record};
 

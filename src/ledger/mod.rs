@@ -49,9 +49,9 @@ use self::book::Book;
 use self::place::Place;
 use self::transaction::{Step, transact};
 
+pub use self::account::{Expired, Held, Shortage};
 pub use self::outcome::{
-    Balance, Cause, Claim, Crossed, Entry, Expired, Held, Notices, Refusal, Reservation, Reserved,
-    Settlement, Shortage, Unsettled,
+    Balance, Cause, Claim, Crossed, Entry, Notices, Refusal, Reservation, Reserved, Settlement, Unsettled,
 };
 pub use crate::bucket::{MAX_ATTEMPTS, MAX_KEY_BYTES};
 

@@ -7,7 +7,7 @@ use crate::bucket::Failure;
 use crate::budget::Budget;
 use crate::timestamp::Timestamp;
 
-use super::account::Hold;
+use super::account::{Expired, Held, Hold, Shortage};
 use super::place::Place;
 
 /// How much of a budget one call asks for.
@@ -48,24 +48,6 @@ impl Balance {
     pub fn left(&self) -> Amount {
         self.allocated.minus(self.consumed).minus(self.pending)
     }
-}
-
-/// How a budget falls short of a claim.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Shortage {
-    /// Nothing is left.
-    Exceeded,
-    /// Something is left, not enough.
-    Insufficient,
-}
-
-/// Reservations that an operation found expired and resolved.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Expired {
-    /// What they held.
-    pub amount: Amount,
-    /// How many they were.
-    pub reservations: u32,
 }
 
 /// What an operation found out besides what it was asked. Told exactly once: whoever is told must report it.
@@ -181,17 +163,6 @@ pub enum Cause {
     Short(Shortage, Balance),
     /// The ledger cannot answer.
     Failed(Failure),
-}
-
-/// How a reservation was found when it was settled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Held {
-    /// In time.
-    Pending,
-    /// It had expired; what expiry did was corrected.
-    Expired,
-    /// The account did not hold it: the store lost it. An actual was posted all the same while its window is open.
-    Missing,
 }
 
 /// A settled reservation.

@@ -3,7 +3,7 @@
 use super::behaviour::Behaviour;
 use super::call::Call;
 use super::figures::Figures;
-use super::respond::Shape;
+use super::shape::Shape;
 use serde_json::{Value, json};
 
 /// Little-endian f32 of 0.5, -0.25 and 1.0.

@@ -17,6 +17,7 @@ mod provider;
 mod record;
 mod respond;
 mod responses;
+mod shape;
 
 pub use behaviour::{Behaviour, Canned, Chunks, Cut, Gzip, Hold};
 pub use figures::Usage;

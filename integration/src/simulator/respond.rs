@@ -4,83 +4,15 @@ use super::behaviour::{Behaviour, Cut, Gzip, Hold};
 use super::call::Call;
 use super::figures::Usage;
 use super::output::{Outcome, Output};
+use super::shape::{JSON, Shape};
 use super::{State, chat, embeddings, provider, responses};
 use crate::serve::BoxError;
 use bytes::Bytes;
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::header::HeaderMap;
 use hyper::{Request, Response};
-use serde_json::{Value, json};
-use std::io::Write as _;
 use std::sync::Arc;
-
-const JSON: &str = "application/json";
-const EVENTS: &str = "text/event-stream; charset=utf-8";
-
-/// What an endpoint answers, before anything is done to it.
-pub(super) struct Shape {
-    status: u16,
-    content_type: String,
-    headers: Vec<(&'static str, String)>,
-    pieces: Vec<Bytes>,
-    usage: Usage,
-}
-
-impl Shape {
-    pub(super) fn json(usage: Usage, body: &Value) -> Self {
-        Self::pieces(usage, JSON, vec![Bytes::from(body.to_string())])
-    }
-
-    pub(super) fn events(usage: Usage, events: Vec<String>) -> Self {
-        Self::pieces(usage, EVENTS, events.into_iter().map(Bytes::from).collect())
-    }
-
-    pub(super) fn pieces(usage: Usage, content_type: &str, pieces: Vec<Bytes>) -> Self {
-        Self { status: 200, content_type: content_type.into(), headers: Vec::new(), pieces, usage }
-    }
-
-    pub(super) fn with_headers(self, headers: Vec<(&'static str, String)>) -> Self {
-        Self { headers, ..self }
-    }
-
-    fn error(status: u16) -> Self {
-        let (kind, code) = match status {
-            429 => ("requests", "rate_limit_exceeded"),
-            400..500 => ("invalid_request_error", "unknown_url"),
-            _ => ("server_error", "server_error"),
-        };
-        let message = format!("simulated provider error {status}");
-        let body = json!({"error": {"message": message, "type": kind, "param": null, "code": code}});
-        Self { status, ..Self::json(Usage::default(), &body) }
-    }
-
-    fn of(path: &str, query: &str, call: &Call, behaviour: &Behaviour) -> Self {
-        if let Some(status) = behaviour.status {
-            return Self::error(status);
-        }
-        if let Some(canned) = &behaviour.canned {
-            let content_type = canned.content_type.clone();
-            return Self::pieces(Usage::default(), &content_type, canned.pieces.clone());
-        }
-        match path {
-            "/v1/chat/completions" => chat::answer(call, behaviour),
-            "/v1/responses" => responses::answer(call, behaviour),
-            "/v1/embeddings" => embeddings::answer(call, behaviour),
-            _ => provider::answer(path, query, call, behaviour).unwrap_or_else(|| Self::error(404)),
-        }
-    }
-
-    fn compress(&mut self) {
-        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-        for piece in &self.pieces {
-            encoder.write_all(piece).expect("a vector takes every byte");
-        }
-        self.pieces = vec![encoder.finish().expect("a vector takes every byte").into()];
-    }
-}
 
 pub(super) async fn respond(
     state: Arc<State>,
@@ -104,7 +36,7 @@ pub(super) async fn respond(
         return Err("the simulator closes without an answer".into());
     }
     let query = head.uri.query().unwrap_or_default();
-    let shape = Shape::of(head.uri.path(), query, &Call::parse(&body), &behaviour);
+    let shape = self::shape(head.uri.path(), query, &Call::parse(&body), &behaviour);
     dress(shape, &head.headers, &behaviour, outcome)
 }
 
@@ -155,5 +87,22 @@ fn is_compressed(gzip: Gzip, asked: &HeaderMap) -> bool {
         Gzip::No => false,
         Gzip::IfAccepted => accepted.is_some_and(|codings| codings.contains("gzip")),
         Gzip::Always => true,
+    }
+}
+
+/// What the endpoint of a path answers.
+fn shape(path: &str, query: &str, call: &Call, behaviour: &Behaviour) -> Shape {
+    if let Some(status) = behaviour.status {
+        return Shape::error(status);
+    }
+    if let Some(canned) = &behaviour.canned {
+        let content_type = canned.content_type.clone();
+        return Shape::pieces(Usage::default(), &content_type, canned.pieces.clone());
+    }
+    match path {
+        "/v1/chat/completions" => chat::answer(call, behaviour),
+        "/v1/responses" => responses::answer(call, behaviour),
+        "/v1/embeddings" => embeddings::answer(call, behaviour),
+        _ => provider::answer(path, query, call, behaviour).unwrap_or_else(|| Shape::error(404)),
     }
 }

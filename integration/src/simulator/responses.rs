@@ -4,7 +4,7 @@ use super::behaviour::Behaviour;
 use super::call::Call;
 use super::chat::{WORD, text};
 use super::figures::{Figures, Usage};
-use super::respond::Shape;
+use super::shape::Shape;
 use serde_json::{Value, json};
 
 const ID: &str = "resp_simulated";

@@ -5,7 +5,7 @@
 mod body;
 mod detail;
 
-use super::endpoint::{Api, Provider};
+use crate::catalogue::{Api, Provider};
 
 /// How a provider spells its errors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -1,6 +1,6 @@
 //! A closed loop: so many connections, each asking again as soon as it has its answer.
 
-use crate::upstream::{end_of_head, value};
+use crate::head::{end_of_head, number, value};
 use std::cell::{Cell, RefCell};
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -82,9 +82,4 @@ async fn read_answer(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> std::io::R
             return Ok(u16::try_from(status).expect("three digits"));
         }
     }
-}
-
-/// Decimal digits.
-pub(crate) fn number(digits: &[u8]) -> usize {
-    std::str::from_utf8(digits).ok().and_then(|text| text.parse().ok()).expect("a number")
 }

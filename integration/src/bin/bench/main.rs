@@ -19,6 +19,7 @@
 )]
 
 mod arguments;
+mod head;
 mod ledger;
 mod load;
 mod pinning;

@@ -2,6 +2,7 @@
 //!
 //! It also takes OTLP exports and answers them with nothing.
 
+use crate::head::{end_of_head, number, value};
 use serde_json::json;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -78,26 +79,13 @@ async fn read_request(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> std::io::
         }
         let Some(head) = end_of_head(buffer) else { continue };
         let is_whole = match value(&buffer[..head], "content-length") {
-            Some(length) => buffer.len() - head >= crate::load::number(length),
+            Some(length) => buffer.len() - head >= number(length),
             None => buffer.ends_with(b"\r\n0\r\n\r\n"),
         };
         if is_whole {
             return Ok(head);
         }
     }
-}
-
-/// Where the body begins.
-pub(crate) fn end_of_head(buffer: &[u8]) -> Option<usize> {
-    buffer.windows(4).position(|bytes| bytes == b"\r\n\r\n").map(|position| position + 4)
-}
-
-/// The value of a header whose name is written in lower case, as Envoy writes all.
-pub(crate) fn value<'a>(head: &'a [u8], name: &str) -> Option<&'a [u8]> {
-    head.split(|byte| *byte == b'\n').find_map(|line| {
-        let value = line.strip_prefix(name.as_bytes())?.strip_prefix(b": ")?;
-        Some(value.trim_ascii_end())
-    })
 }
 
 impl Answers {

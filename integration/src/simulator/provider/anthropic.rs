@@ -1,7 +1,7 @@
 //! `POST /v1/messages`: cached input is not part of `input_tokens`, and a stream tells usage at both its ends.
 
 use super::super::call::Call;
-use super::super::respond::Shape;
+use super::super::shape::Shape;
 use super::{Reply, named_event};
 use serde_json::{Value, json};
 

@@ -1,6 +1,6 @@
 //! `POST /model/{id}/{verb}`: Converse, and Claude by InvokeModel; cached input is not part of the input.
 
-use super::super::respond::Shape;
+use super::super::shape::Shape;
 use super::event_stream::{base64, event};
 use super::{Reply, anthropic};
 use serde_json::{Value, json};

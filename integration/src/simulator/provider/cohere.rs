@@ -1,7 +1,7 @@
 //! `POST /v2/chat`: what is billed is less than what is read, since Cohere's own template is not.
 
 use super::super::call::Call;
-use super::super::respond::Shape;
+use super::super::shape::Shape;
 use super::{Reply, named_event};
 use serde_json::{Value, json};
 

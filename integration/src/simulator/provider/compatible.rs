@@ -1,7 +1,7 @@
 //! OpenAI's chat with usage in other places: Mistral tells it in a stream's last piece unasked, Groq under `x_groq`.
 
 use super::super::call::Call;
-use super::super::respond::Shape;
+use super::super::shape::Shape;
 use super::Reply;
 use serde_json::{Value, json};
 

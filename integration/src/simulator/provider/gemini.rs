@@ -1,7 +1,7 @@
 //! `POST …/models/{model}:generateContent` and `:streamGenerateContent`: usage in every piece, the last counts; a stream is
 //! one JSON array unless events are asked for.
 
-use super::super::respond::Shape;
+use super::super::shape::Shape;
 use super::Reply;
 use bytes::Bytes;
 use serde_json::{Value, json};

@@ -15,7 +15,7 @@ use super::behaviour::Behaviour;
 use super::call::Call;
 use super::chat::{WORD, text};
 use super::figures::{Figures, Usage};
-use super::respond::Shape;
+use super::shape::Shape;
 
 /// The answer of whichever provider has such a path.
 pub(super) fn answer(path: &str, query: &str, call: &Call, behaviour: &Behaviour) -> Option<Shape> {

@@ -1,7 +1,7 @@
 //! `POST /api/chat`: a stream of JSON lines unless the request says otherwise.
 
 use super::super::call::Call;
-use super::super::respond::Shape;
+use super::super::shape::Shape;
 use super::Reply;
 use serde_json::{Value, json};
 
