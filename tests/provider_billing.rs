@@ -145,3 +145,25 @@ fn a_figure_that_no_call_can_have_counts_as_not_stated() {
     assert_eq!((reading.usage.input_tokens, reading.usage.output_tokens), (None, Some(3)));
     assert_eq!(reading.shortfall, Some(Shortfall::Implausible));
 }
+
+/// Whatever a header's bytes are: one that is there and cannot be understood is not taken for one that is not there.
+#[test]
+fn headers_that_are_no_text_still_say_that_they_are_there() {
+    let titan = "bedrock-runtime.us-east-1.amazonaws.com/model/amazon.titan-text-lite-v1/invoke";
+    let with = |name: &str, value: &[u8]| {
+        let mut reader = UsageReader::new(&endpoint(titan), 200);
+        reader.header(name.as_bytes(), value);
+        reader.feed(br#"{"inputTextTokenCount":7,"results":[{"tokenCount":2}]}"#);
+        reader.finish(true)
+    };
+    let encoded = with("content-encoding", b"\xFF");
+    assert_eq!((encoded.usage.total(), encoded.shortfall), (None, Some(Shortfall::Encoded)));
+    assert_eq!(with("content-type", b"image/\xFF").usage.total(), None);
+    assert_eq!(with("content-type", b"\xFF").usage.total(), Some(9));
+    let failed = with("x-amzn-errortype", b"\xFF:http://").error.unwrap();
+    assert_eq!((failed.kind, failed.code), (None, None));
+    let named = with("x-amzn-errortype", b"ThrottlingException:\xFF").error.unwrap();
+    assert_eq!(named.kind.as_deref(), Some("ThrottlingException"));
+    let uncounted = with("x-amzn-bedrock-input-token-count", b"7\xFF");
+    assert_eq!((uncounted.usage.total(), uncounted.shortfall), (Some(9), None));
+}

@@ -55,6 +55,12 @@ fn what_parsers_could_read_differently_is_unreadable() {
         r#"{"generationConfig":{"maxOutputTokens":1},"generation_config":{"max_output_tokens":9}}"#;
     let gemini = read("/v1beta/models/gemini-3:generateContent", spelt_twice);
     assert!(matches!(gemini, Err(Unreadable::Ambiguous(_))), "{gemini:?}");
+    // Governed keys with capitals of their own are as ambiguous in another case as those without.
+    for key in ["MaxOutputTokens", "maxOutputToken\u{17F}", "MAXOUTPUTTO\u{212A}EN\u{17F}"] {
+        let body = format!(r#"{{"generationConfig":{{"maxOutputTokens":1,"{key}":9}}}}"#);
+        let gemini = read("/v1beta/models/gemini-3:generateContent", &body);
+        assert!(matches!(gemini, Err(Unreadable::Ambiguous(_))), "{body}: {gemini:?}");
+    }
 }
 
 #[test]

@@ -72,7 +72,7 @@ const FIGURES: usize = 29;
 /// longest context that any model has.
 pub(crate) const MOST: u64 = 1_000_000_000;
 
-// Figures are kept in 32 bits, of which a sum that is too large has to be larger than any figure.
+// Figures are kept in 32 bits: a sum that saturates there is still larger than any figure, and so told from one.
 const _: () = assert!(MOST < u32::MAX as u64);
 
 /// Which figures were stated, and what they are.

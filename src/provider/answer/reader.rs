@@ -119,7 +119,8 @@ impl UsageReader {
         self.documents.is_between_documents() && self.shortfall(&self.best_known(), false, false).is_none()
     }
 
-    /// The answer ended; `ended_cleanly` unless the connection broke or the exchange was abandoned.
+    /// The answer ended; `ended_cleanly` unless the connection broke or the exchange was abandoned. Called once: what was
+    /// read is given away.
     pub fn finish(&mut self, ended_cleanly: bool) -> Reading {
         let mid_frame = match &mut self.framing {
             Framing::Sse(sse) => {

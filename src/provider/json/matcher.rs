@@ -401,6 +401,6 @@ pub(crate) fn folds_to(key: &[u8], name: &str) -> bool {
                     '\u{212A}' => 'k',
                     c => c.to_ascii_lowercase(),
                 })
-                .eq(name.chars())
+                .eq(name.chars().map(|c| c.to_ascii_lowercase()))
         })
 }

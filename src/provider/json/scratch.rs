@@ -64,7 +64,7 @@ impl<const N: usize> Scratch<N> {
     }
 }
 
-/// At most `N` bytes that are seldom needed: none of them takes room before.
+/// At most `N` bytes, seldom any: they take no room before the first comes.
 #[derive(Clone)]
 pub(crate) struct Spill<const N: usize> {
     bytes: Vec<u8>,

@@ -121,7 +121,7 @@ impl Tokenizer {
         if self.is_done() { Ok(()) } else { Err(Malformed::Truncated) }
     }
 
-    /// One byte between tokens, after any white space.
+    /// One byte between tokens, after any white space; from a key on, as many whole members as there are.
     fn structure<'a, S: Sink>(
         &mut self,
         rest: &'a [u8],
