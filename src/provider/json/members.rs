@@ -5,6 +5,7 @@
 //! machine would tell it; what does not look like this is left to it, from the first byte that was not taken.
 
 use super::event::{Malformed, Sink, Span, Want};
+use super::scalar::{Scalar, is_scalar_byte};
 use super::search::{after_blanks, quote_or_backslash};
 use super::tokenizer::{SCRATCH, State, Tokenizer};
 
@@ -48,6 +49,12 @@ impl Tokenizer {
         let value = after_blanks(tail);
         let Some((first, tail)) = value.split_first() else { return Ok(value) };
         let at = end.saturating_sub(value.len());
+        if let Some((digits, tail)) = plain_digits(value) {
+            self.value_ended();
+            let span = Span { start: at, end: end.saturating_sub(tail.len()) };
+            sink.scalar(Some(Scalar::Number(digits)), span);
+            return Ok(tail);
+        }
         if *first != b'"' {
             return self.value(*first, value, tail, at, sink);
         }
@@ -93,4 +100,12 @@ fn plain(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let inner = bytes.get(1..)?;
     let (text, tail) = inner.split_at_checked(quote_or_backslash(inner)?)?;
     Some((text, tail.strip_prefix(b"\"")?))
+}
+
+/// A whole number that ends in `bytes`, which begin with it; and what follows it.
+#[inline]
+fn plain_digits(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (digits, tail) = bytes.split_at_checked(bytes.iter().position(|byte| !byte.is_ascii_digit())?)?;
+    let is_plain = matches!(digits, [b'1'..=b'9', ..] | [b'0']) && digits.len() <= SCRATCH;
+    (is_plain && !tail.first().copied().is_some_and(is_scalar_byte)).then_some((digits, tail))
 }
