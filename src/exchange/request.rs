@@ -199,19 +199,17 @@ fn unreadable(config: &Config, call: Call, problem: &str, ports: &dyn Ports, eff
         FailMode::Refuse => {
             refusal::refuse_early(&call, config, Ground::unreadable(problem), ports.now(), effects)
         }
-        FailMode::Pass => pass(call.edits, Metric::Ungoverned, effects),
+        FailMode::Pass => {
+            effects.request_headers = call.edits;
+            effects.count(Metric::Ungoverned);
+            State::Ungoverned
+        }
     }
 }
 
 /// Lets a request pass of which nothing but its own names matters.
 fn clean(headers: Headers<'_>, metric: Metric, effects: &mut Effects) -> State {
-    let mut edits = Vec::new();
-    names::clean(headers, &mut edits);
-    pass(edits, metric, effects)
-}
-
-fn pass(edits: Vec<HeaderEdit>, metric: Metric, effects: &mut Effects) -> State {
-    effects.request_headers = edits;
+    names::clean(headers, &mut effects.request_headers);
     effects.count(metric);
     State::Ungoverned
 }

@@ -148,9 +148,10 @@ pub(super) fn decide(
             let forwarded = body_edit::forward(&admission, effects);
             let Admission { estimate, tariff, findings, now, held, watch, answer_headers, .. } = admission;
             let call = *call;
-            match effects.request_headers.is_empty() {
-                true => effects.request_headers = call.edits,
-                false => effects.request_headers.extend(call.edits),
+            if effects.request_headers.is_empty() {
+                effects.request_headers = call.edits;
+            } else {
+                effects.request_headers.extend(call.edits);
             }
             let execution = Execution {
                 awu: call.awu,

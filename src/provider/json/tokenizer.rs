@@ -75,7 +75,7 @@ impl Tokenizer {
         }
     }
 
-    /// Before the next document.
+    /// Before the next document. What is not named here is set where a token begins, before anything reads it.
     pub(crate) fn reset(&mut self) {
         self.state = State::Value;
         self.depth = 0;
