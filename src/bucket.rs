@@ -117,25 +117,45 @@ pub fn update<S: Store + ?Sized, R, E: From<Failure>>(
     name: &str,
     mut edit: impl FnMut(Option<&[u8]>) -> Result<Step<R>, E>,
 ) -> Result<R, E> {
+    let mut proposal = store.recall(name);
     for _ in 0..MAX_ATTEMPTS {
-        let stored = match store.get(name) {
-            Ok(stored) => stored,
-            Err(StoreError::Conflict) => continue,
-            Err(error) => return Err(Failure::from(error).into()),
+        let (proposed, stored) = match proposal.take() {
+            Some(proposal) => (true, Some(proposal)),
+            None => match store.get(name) {
+                Ok(stored) => (false, stored),
+                Err(StoreError::Conflict) => continue,
+                Err(error) => return Err(Failure::from(error).into()),
+            },
         };
         let (bytes, expected) = match &stored {
             None => (None, Expected::Absent),
             Some((bytes, version)) => (Some(bytes.as_slice()), Expected::Version(*version)),
         };
-        let (bytes, result) = match edit(bytes)? {
-            Step::Leave(result) => return Ok(result),
-            Step::Write(bytes, result) => (bytes, result),
-        };
-        match store.compare_and_set(name, &bytes, expected) {
-            Ok(()) => return Ok(result),
-            Err(StoreError::Conflict) => {}
-            Err(error) => return Err(Failure::from(error).into()),
+        match edit(bytes) {
+            Ok(Step::Write(changed, result)) => {
+                if write(store, name, &changed, expected)? {
+                    return Ok(result);
+                }
+            }
+            // Nothing is written that would prove the proposal.
+            _ if proposed => {}
+            Ok(Step::Leave(result)) => return Ok(result),
+            Err(error) => return Err(error),
         }
     }
     Err(Failure::Contended.into())
+}
+
+/// Whether the record was still as `expected`, and is now `bytes`.
+fn write<S: Store + ?Sized>(
+    store: &S,
+    name: &str,
+    bytes: &[u8],
+    expected: Expected,
+) -> Result<bool, Failure> {
+    match store.compare_and_set(name, bytes, expected) {
+        Ok(()) => Ok(true),
+        Err(StoreError::Conflict) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
 }

@@ -29,6 +29,7 @@ pub mod memo;
 pub mod model_name;
 pub mod model_pattern;
 pub mod ports;
+pub mod recall;
 pub mod semconv;
 pub mod strict_json;
 pub mod text;

@@ -33,6 +33,12 @@ pub trait Store {
 
     /// Writes `bytes` at `key` if the record is still as `expected`.
     fn compare_and_set(&self, key: &str, bytes: &[u8], expected: Expected) -> Result<(), StoreError>;
+
+    /// What probably stands at `key`, without asking: a proposal, given once, which only a [`Store::compare_and_set`]
+    /// under its version proves. A store that never knows has none.
+    fn recall(&self, _key: &str) -> Option<(Vec<u8>, Version)> {
+        None
+    }
 }
 
 /// The wall clock.

@@ -1,7 +1,7 @@
 //! Fakes of the ports that hold state, for tests, benchmarks and the command line; native only.
 //!
-//! [`MemoryStore`] behaves as Envoy's shared data does: versions rise, nothing is ever deleted, a write against any
-//! version but the current one is a conflict. [`Racing`] lets another worker come in between, and [`Still`] makes all ports of
+//! [`MemoryStore`] behaves as Envoy's shared data does: versions rise over all keys, nothing is ever deleted, a write against
+//! any version but the current one is a conflict. [`Racing`] lets another worker come in between, and [`Still`] makes all ports of
 //! a store.
 
 use std::cell::RefCell;
@@ -17,36 +17,56 @@ pub struct MemoryStore {
     records: Rc<RefCell<Records>>,
 }
 
-/// Bytes and version of each record.
-type Records = BTreeMap<String, (Vec<u8>, u32)>;
+#[derive(Debug, Default)]
+struct Records {
+    /// Bytes and version of each.
+    by_key: BTreeMap<String, (Vec<u8>, u32)>,
+    /// The version that was given last, to whatever record.
+    last_version: u32,
+}
+
+impl Records {
+    fn put(&mut self, key: &str, bytes: &[u8]) {
+        self.last_version = self.last_version.wrapping_add(1);
+        match self.by_key.get_mut(key) {
+            Some((stored, version)) => {
+                stored.clear();
+                stored.extend_from_slice(bytes);
+                *version = self.last_version;
+            }
+            None => {
+                self.by_key.insert(key.to_owned(), (bytes.to_owned(), self.last_version));
+            }
+        }
+    }
+}
 
 impl MemoryStore {
     /// The record at `key`.
     pub fn record(&self, key: &str) -> Option<Vec<u8>> {
-        self.records.borrow().get(key).map(|(bytes, _)| bytes.clone())
+        self.records.borrow().by_key.get(key).map(|(bytes, _)| bytes.clone())
     }
 
     /// Overwrites the record at `key`, as a fault or another program would.
     pub fn overwrite(&self, key: &str, bytes: &[u8]) {
-        let mut records = self.records.borrow_mut();
-        let version = records.get(key).map_or(0, |(_, version)| version.saturating_add(1));
-        records.insert(key.to_owned(), (bytes.to_owned(), version));
+        self.records.borrow_mut().put(key, bytes);
     }
 
     /// Forgets everything, as a host that restarts does.
     pub fn lose_everything(&self) {
-        self.records.borrow_mut().clear();
+        self.records.borrow_mut().by_key.clear();
     }
 
     /// The keys of all records.
     pub fn keys(&self) -> Vec<String> {
-        self.records.borrow().keys().cloned().collect()
+        self.records.borrow().by_key.keys().cloned().collect()
     }
 
     /// How many bytes all keys and records take.
     pub fn bytes(&self) -> usize {
         let records = self.records.borrow();
         records
+            .by_key
             .iter()
             .fold(0, |sum, (key, (bytes, _))| sum.saturating_add(key.len()).saturating_add(bytes.len()))
     }
@@ -54,26 +74,17 @@ impl MemoryStore {
 
 impl Store for MemoryStore {
     fn get(&self, key: &str) -> Result<Option<(Vec<u8>, Version)>, StoreError> {
-        Ok(self.records.borrow().get(key).map(|(bytes, version)| (bytes.clone(), Version(*version))))
+        let records = self.records.borrow();
+        Ok(records.by_key.get(key).map(|(bytes, version)| (bytes.clone(), Version(*version))))
     }
 
     fn compare_and_set(&self, key: &str, bytes: &[u8], expected: Expected) -> Result<(), StoreError> {
         let mut records = self.records.borrow_mut();
-        let current =
-            records.get(key).map_or(Expected::Absent, |(_, version)| Expected::Version(Version(*version)));
-        if current != expected {
+        let version = records.by_key.get(key).map(|(_, version)| Version(*version));
+        if version.map_or(Expected::Absent, Expected::Version) != expected {
             return Err(StoreError::Conflict);
         }
-        match records.get_mut(key) {
-            Some((stored, version)) => {
-                stored.clear();
-                stored.extend_from_slice(bytes);
-                *version = version.wrapping_add(1);
-            }
-            None => {
-                records.insert(key.to_owned(), (bytes.to_owned(), 0));
-            }
-        }
+        records.put(key, bytes);
         Ok(())
     }
 }

@@ -34,7 +34,7 @@ impl Http {
 
     fn step(&mut self, event: Event<'_>) -> Action {
         let Some((shared, exchange)) = &mut self.governed else { return Action::Continue };
-        let effects = exchange.step(event, &Host { ids: &shared.ids });
+        let effects = exchange.step(event, &Host { ids: &shared.ids, recall: &shared.recall });
         let bodies = perform::perform(&effects, &shared.outlets);
         if !bodies.response {
             exchange.give_up_editing_the_answer();

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::ContextType;
 
-use super::ports::{Host, Ids};
+use super::ports::{Host, Ids, SharedData};
 use super::raw;
 use super::root;
 use crate::amount::{Amount, Unit};
@@ -21,6 +21,7 @@ use crate::bucket::Bucket;
 use crate::budget::{Budget, Key};
 use crate::ledger::{self, Claim};
 use crate::ports::{Expected, Store};
+use crate::recall::Recall;
 use crate::timestamp::Timestamp;
 use crate::window::{Period, Window};
 
@@ -30,15 +31,21 @@ const CALLS: u64 = 1_000;
 const NEIGHBOURS: u32 = 10_000;
 /// Whoever creates this record measures.
 const CLAIM: &str = "genops ledger bench";
+/// The record that others write.
+const OTHERS: &str = "genops ledger bench: others";
 const TICK_MS: u32 = 1;
 const START_MS: u64 = 1_771_300_000_000;
 
-/// What is measured: the name of the row, its budgets, the accounts beside.
-const ROWS: [(&str, u8, u32); 4] = [
-    ("one budget", 1, 0),
-    ("one budget, 10,000 accounts", 1, NEIGHBOURS),
-    ("three budgets", 3, 0),
-    ("three budgets, 10,000 accounts", 3, NEIGHBOURS),
+/// What is measured: the name of the row, its budgets, the accounts beside, and whether other workers write too.
+type What = (&'static str, u8, u32, bool);
+
+const ROWS: [What; 6] = [
+    ("one budget", 1, 0, false),
+    ("one budget, 10,000 accounts", 1, NEIGHBOURS, false),
+    ("one budget, others write", 1, 0, true),
+    ("three budgets", 3, 0, false),
+    ("three budgets, 10,000 accounts", 3, NEIGHBOURS, false),
+    ("three budgets, others write", 3, 0, true),
 ];
 
 /// The root context of a benchmark.
@@ -53,14 +60,17 @@ pub(super) struct Root {
 struct Bench {
     batches: usize,
     ids: Ids,
+    recall: Recall,
     is_first: bool,
-    rows: std::slice::Iter<'static, (&'static str, u8, u32)>,
+    rows: std::slice::Iter<'static, What>,
     row: Option<Row>,
 }
 
 /// One row, half measured.
 struct Row {
     name: &'static str,
+    /// Whether a record is written after each step, as other workers do.
+    disturbed: bool,
     budgets: Vec<(Arc<Budget>, &'static str)>,
     /// The records that one call touches.
     records: Vec<String>,
@@ -72,7 +82,7 @@ struct Row {
 
 impl Row {
     /// Budgets of a name that no other row has, with their neighbours in place.
-    fn new(host: &Host<'_>, (name, budgets, neighbours): (&'static str, u8, u32)) -> Option<Self> {
+    fn new(host: &Host<'_>, (name, budgets, neighbours, disturbed): What) -> Option<Self> {
         let budget = |kind: &str, period, keyed: bool| {
             let limit = Amount::new(u64::MAX / 2);
             let mut budget =
@@ -101,7 +111,7 @@ impl Row {
             ledger::reserve_all(host, Timestamp::from_millis(START_MS), &[claim]).ok()?;
         }
         let records = budgets.iter().map(|(budget, key)| record_of(budget, key)).collect();
-        Some(Self { name, budgets, records, calls: 0, whole_ns: Vec::new(), store_ns: Vec::new() })
+        Some(Self { name, disturbed, budgets, records, calls: 0, whole_ns: Vec::new(), store_ns: Vec::new() })
     }
 
     /// One batch of calls, then one of what the store does in as many.
@@ -112,11 +122,11 @@ impl Row {
         let began_ns = raw::now_nanos().ok()?;
         for _ in 0..CALLS {
             self.calls = self.calls.wrapping_add(1);
-            reserve_and_settle(host, self.calls, &claims)?;
+            reserve_and_settle(host, self.calls, &claims, self.disturbed)?;
         }
         let between_ns = raw::now_nanos().ok()?;
         for _ in 0..CALLS {
-            touch(host, &self.records)?;
+            touch(&self.records)?;
         }
         let ended_ns = raw::now_nanos().ok()?;
         self.whole_ns.push(per_call(began_ns, between_ns)?);
@@ -139,23 +149,25 @@ impl Row {
 }
 
 /// One call; each thousandth stays pending, as long streams do.
-fn reserve_and_settle(host: &Host<'_>, call: u64, claims: &[Claim<'_>]) -> Option<()> {
+fn reserve_and_settle(host: &Host<'_>, call: u64, claims: &[Claim<'_>], disturbed: bool) -> Option<()> {
+    let disturb = || if disturbed { raw::set_shared_data(OTHERS, b"theirs", 0).ok() } else { Some(()) };
     let now = Timestamp::from_millis(START_MS.saturating_add(call));
     let reserved = ledger::reserve_all(host, now, claims).ok()?;
+    disturb()?;
     if call.is_multiple_of(1_000) {
         return Some(());
     }
     for entry in reserved.entries {
         ledger::post(host, now, entry.reservation, Amount::new(400)).ok()?;
     }
-    Some(())
+    disturb()
 }
 
 /// What the store does in one call: it reads and writes each record twice.
-fn touch(host: &Host<'_>, records: &[String]) -> Option<()> {
+fn touch(records: &[String]) -> Option<()> {
     for record in records.iter().chain(records) {
-        let (bytes, version) = host.get(record).ok()??;
-        host.compare_and_set(record, &bytes, Expected::Version(version)).ok()?;
+        let (bytes, version) = SharedData.get(record).ok()??;
+        SharedData.compare_and_set(record, &bytes, Expected::Version(version)).ok()?;
     }
     Some(())
 }
@@ -174,19 +186,26 @@ impl Bench {
         let configuration = raw::buffer(raw::Buffer::PluginConfiguration, raw::WHOLE).ok()?;
         let batches = std::str::from_utf8(&configuration).ok()?.trim().parse().ok()?;
         raw::set_tick_period(TICK_MS).ok()?;
-        Some(Self { batches, ids: Ids::new()?, is_first: false, rows: ROWS.iter(), row: None })
+        Some(Self {
+            batches,
+            ids: Ids::new()?,
+            recall: Recall::default(),
+            is_first: false,
+            rows: ROWS.iter(),
+            row: None,
+        })
     }
 
     /// Whether this worker measures. Not asked before the first tick: the VM that Envoy tries a configuration with has none.
     fn is_first(&mut self) -> bool {
-        let first = || Host { ids: &self.ids }.compare_and_set(CLAIM, b"taken", Expected::Absent).is_ok();
+        let first = || SharedData.compare_and_set(CLAIM, b"taken", Expected::Absent).is_ok();
         self.is_first = self.is_first || first();
         self.is_first
     }
 
     /// One row is made, one batch of it measured, or it is told; `None` when that failed.
     fn step(&mut self) -> Option<()> {
-        let host = Host { ids: &self.ids };
+        let host = Host { ids: &self.ids, recall: &self.recall };
         match &mut self.row {
             Some(row) if row.whole_ns.len() < self.batches => row.measure(&host)?,
             row => {

@@ -4,12 +4,23 @@ use std::cell::Cell;
 
 use super::raw;
 use crate::ports::{Clock, Expected, Properties, Random, Store, StoreError, Version};
+use crate::recall::{Recall, Recalling};
 use crate::timestamp::Timestamp;
 
 /// Envoy, as the core sees it during one callback.
 pub(super) struct Host<'v> {
     pub(super) ids: &'v Ids,
+    pub(super) recall: &'v Recall,
 }
+
+impl Host<'_> {
+    fn store(&self) -> Recalling<'_, SharedData> {
+        Recalling { store: &SharedData, recall: self.recall }
+    }
+}
+
+/// The records that all workers share.
+pub(super) struct SharedData;
 
 /// Ids that no other VM gives: a random start, drawn once per configuration, and then one after the other. They are
 /// names, not secrets, and a host call per request for each would be the dearest part of it.
@@ -34,7 +45,7 @@ impl Ids {
 /// overwrite whatever another worker has just created.
 const CREATE: u32 = u32::MAX;
 
-impl Store for Host<'_> {
+impl Store for SharedData {
     fn get(&self, key: &str) -> Result<Option<(Vec<u8>, Version)>, StoreError> {
         match raw::shared_data(key) {
             Ok((bytes, cas)) => Ok(Some((bytes, Version(cas)))),
@@ -51,6 +62,20 @@ impl Store for Host<'_> {
         raw::set_shared_data(key, bytes, cas).map_err(|error| {
             if error == raw::CAS_MISMATCH { StoreError::Conflict } else { StoreError::Unavailable(error.0) }
         })
+    }
+}
+
+impl Store for Host<'_> {
+    fn get(&self, key: &str) -> Result<Option<(Vec<u8>, Version)>, StoreError> {
+        self.store().get(key)
+    }
+
+    fn compare_and_set(&self, key: &str, bytes: &[u8], expected: Expected) -> Result<(), StoreError> {
+        self.store().compare_and_set(key, bytes, expected)
+    }
+
+    fn recall(&self, key: &str) -> Option<(Vec<u8>, Version)> {
+        self.store().recall(key)
     }
 }
 

@@ -14,6 +14,7 @@ use super::ports::Ids;
 use super::raw;
 use super::shared::Shared;
 use crate::config::{self, Otlp};
+use crate::recall::Recall;
 use crate::telemetry::metric::Metric;
 use crate::telemetry::queue::{Outcome, Queue};
 
@@ -41,7 +42,8 @@ impl Root {
         let queue = otlp.map(|otlp| Queue::new(&config.telemetry.service_name, otlp));
         let outlets = Outlets::new(queue);
         let ids = Ids::new().ok_or("the host gives no random bytes for AWU ids")?;
-        self.shared = Some(Rc::new(Shared { config: Rc::new(config), outlets, ids, worker: Rc::default() }));
+        let (recall, worker) = (Recall::default(), Rc::default());
+        self.shared = Some(Rc::new(Shared { config: Rc::new(config), outlets, ids, recall, worker }));
         Ok(())
     }
 

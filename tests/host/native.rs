@@ -9,6 +9,7 @@ use std::rc::Rc;
 use genops::config::{self, Config};
 use genops::exchange::{Effects, Event, Exchange, Flow, HeaderEdit, Worker};
 use genops::headers::Headers;
+use genops::recall::Recall;
 use genops::telemetry::Value;
 use genops::telemetry::event::span_attributes;
 use genops::telemetry::metric::Metric;
@@ -35,6 +36,7 @@ struct Root {
     /// What was counted since the last tick, in the order in which each counter was first raised.
     counts: Rc<RefCell<Vec<(Metric, u64)>>>,
     ids_given: Rc<Cell<u128>>,
+    recall: Rc<Recall>,
     worker: Rc<Worker>,
 }
 
@@ -67,8 +69,8 @@ impl Native {
 
     fn step(&mut self, stream: u32, event: Event<'_>) -> Action {
         let (root, exchange) = self.exchanges.get_mut(&stream).expect("the stream lives");
-        let effects = exchange
-            .step(event, &Host { world: self.world.clone(), stream, ids_given: root.ids_given.clone() });
+        let (world, ids_given) = (self.world.clone(), root.ids_given.clone());
+        let effects = exchange.step(event, &Host { world, stream, ids_given, recall: root.recall.clone() });
         capture::drain(&self.world);
         let (request, response) = perform(&self.world, stream, &effects, root);
         if !response {
@@ -215,6 +217,7 @@ impl Stage for Native {
                     queue: Rc::new(RefCell::new(queue)),
                     counts: Rc::default(),
                     ids_given: Rc::default(),
+                    recall: Rc::default(),
                     worker: Rc::default(),
                 };
                 self.roots.entry(worker).or_default().push(root);

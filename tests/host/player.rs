@@ -322,7 +322,12 @@ impl Player {
     fn account(&self, budget: &str, key: &str) -> Vec<String> {
         let config = genops::config::parse(&self.config.to_string()).expect("it was accepted");
         let budget = config.budgets.iter().find(|b| &*b.name == budget).expect("a budget of that name");
-        let host = Host { world: self.proxy.world.clone(), stream: 0, ids_given: Rc::default() };
+        let host = Host {
+            world: self.proxy.world.clone(),
+            stream: 0,
+            ids_given: Rc::default(),
+            recall: Rc::default(),
+        };
         let now = genops::ports::Clock::now(&host);
         vec![match ledger::inspect(&host, now, budget, key) {
             Ok(balance) => format!(
@@ -342,7 +347,12 @@ impl Player {
         let config = genops::config::parse(&self.config.to_string()).expect("it was accepted");
         let all = &config.concurrency_limits;
         let limit = all.iter().find(|l| &*l.slots.name == limit).expect("a limit of that name");
-        let host = Host { world: self.proxy.world.clone(), stream: 0, ids_given: Rc::default() };
+        let host = Host {
+            world: self.proxy.world.clone(),
+            stream: 0,
+            ids_given: Rc::default(),
+            recall: Rc::default(),
+        };
         let now = genops::ports::Clock::now(&host);
         vec![match ledger::inspect(&host, now, &limit.slots, key) {
             Ok(balance) => format!("{} of {}", balance.pending.get(), balance.allocated.get()),

@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use genops::ports::{Clock, Expected, Ports, Properties, Random, Store, StoreError, Version};
+use genops::recall::{Recall, Recalling};
 use genops::timestamp::Timestamp;
 
 use super::store::{CAS_MISMATCH, NOT_FOUND};
@@ -17,6 +18,8 @@ pub struct Host {
     pub stream: u32,
     /// How many ids the root has given: they follow one another from the host's random bytes on.
     pub ids_given: Rc<Cell<u128>>,
+    /// What the root's worker remembers of the store.
+    pub recall: Rc<Recall>,
 }
 
 impl Host {
@@ -26,9 +29,32 @@ impl Host {
     }
 }
 
+impl Host {
+    fn with_store<R>(&self, act: impl FnOnce(&Recalling<'_, Shared<'_>>) -> R) -> R {
+        act(&Recalling { store: &Shared(&self.world), recall: &self.recall })
+    }
+}
+
 impl Store for Host {
     fn get(&self, key: &str) -> Result<Option<(Vec<u8>, Version)>, StoreError> {
-        match self.world.borrow().shared.get(key.as_bytes()) {
+        self.with_store(|store| store.get(key))
+    }
+
+    fn compare_and_set(&self, key: &str, bytes: &[u8], expected: Expected) -> Result<(), StoreError> {
+        self.with_store(|store| store.compare_and_set(key, bytes, expected))
+    }
+
+    fn recall(&self, key: &str) -> Option<(Vec<u8>, Version)> {
+        self.with_store(|store| store.recall(key))
+    }
+}
+
+/// The records that all workers share.
+struct Shared<'w>(&'w SharedWorld);
+
+impl Store for Shared<'_> {
+    fn get(&self, key: &str) -> Result<Option<(Vec<u8>, Version)>, StoreError> {
+        match self.0.borrow().shared.get(key.as_bytes()) {
             Ok((bytes, cas)) => Ok(Some((bytes, Version(cas)))),
             Err(NOT_FOUND) => Ok(None),
             Err(status) => Err(StoreError::Unavailable(status)),
@@ -40,7 +66,7 @@ impl Store for Host {
             Expected::Absent => u32::MAX,
             Expected::Version(Version(cas)) => cas,
         };
-        self.world.borrow_mut().shared.set(key.as_bytes(), bytes, cas).map_err(|status| match status {
+        self.0.borrow_mut().shared.set(key.as_bytes(), bytes, cas).map_err(|status| match status {
             CAS_MISMATCH => StoreError::Conflict,
             status => StoreError::Unavailable(status),
         })

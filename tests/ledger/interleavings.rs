@@ -7,12 +7,13 @@ use genops::amount::{Amount, Unit};
 use genops::budget::{Budget, OnExpiry};
 use genops::ledger::{self, Balance, Claim, Reservation};
 use genops::ports::Store;
+use genops::recall::{Recall, Recalling};
 use genops::testing::MemoryStore;
 use genops::timestamp::Timestamp;
 use genops::window::{Period, Window};
 
 use crate::auditor::{Event, Figures, Name, Unsettled, audit};
-use crate::schedule::{Explored, explore};
+use crate::schedule::{Explored, Worker, explore, explore_all};
 
 const START_S: u64 = 1_771_300_000;
 
@@ -26,19 +27,23 @@ enum Do {
 
 struct Plan {
     budgets: [Arc<Budget>; 2],
-    workers: [[Do; 3]; 3],
+    workers: Vec<Vec<Do>>,
+    /// Whether workers remember what they wrote.
+    remembering: bool,
     /// When all is looked at in the end, seconds after the start.
     ends_at_s: u64,
 }
 
 impl Plan {
-    fn new(limits: [u64; 2], ttl_s: u64, on_expiry: OnExpiry, workers: [[Do; 3]; 3]) -> Self {
+    fn new(limits: [u64; 2], ttl_s: u64, on_expiry: OnExpiry, workers: &[&[Do]]) -> Self {
         let budget = |name, limit| {
             let mut budget = Budget::new(name, Unit::Tokens, Amount::new(limit), Window::utc(Period::Total));
             (budget.ttl_ms, budget.on_expiry) = (ttl_s * 1_000, on_expiry);
             Arc::new(budget)
         };
-        Self { budgets: [budget("a", limits[0]), budget("b", limits[1])], workers, ends_at_s: 0 }
+        let budgets = [budget("a", limits[0]), budget("b", limits[1])];
+        let workers = workers.iter().map(|operations| operations.to_vec()).collect();
+        Self { budgets, workers, remembering: false, ends_at_s: 0 }
     }
 
     fn account(&self, budget: usize) -> Name {
@@ -53,9 +58,9 @@ impl Plan {
     fn work(&self, number: usize, store: &dyn Store, report: &mut dyn FnMut(Vec<Event>)) {
         let mut held: Vec<(usize, Reservation)> = Vec::new();
         let mut call = 0;
-        for (position, operation) in self.workers[number].into_iter().enumerate() {
+        for (position, operation) in self.workers[number].iter().enumerate() {
             let mut log = Vec::new();
-            match operation {
+            match *operation {
                 Do::Reserve(at_s, amounts) => {
                     call = (number * 3 + position) as u32;
                     held.extend(self.reserve(store, at(at_s), call, amounts, &mut log));
@@ -118,11 +123,17 @@ fn at(seconds: u64) -> Timestamp {
 /// Explores a plan: no limit is ever exceeded, and every end is what the auditor says.
 fn prove(plan: &Plan, unsettled: Unsettled) -> (Explored, Vec<[Figures; 2]>) {
     let worker = |number: usize| {
-        move |store: &dyn Store, report: &mut dyn FnMut(Vec<Event>)| plan.work(number, store, report)
+        move |store: &dyn Store, report: &mut dyn FnMut(Vec<Event>)| {
+            let recall = Recall::default();
+            let remembering = Recalling { store, recall: &recall };
+            plan.work(number, if plan.remembering { &remembering } else { store }, report);
+        }
     };
-    let (first, second, third) = (worker(0), worker(1), worker(2));
+    let workers: Vec<_> = (0..plan.workers.len()).map(worker).collect();
+    let workers: Vec<&Worker<'_, _>> = workers.iter().map(|worker| worker as _).collect();
+    let explore = if plan.remembering { explore_all } else { explore };
     let outcomes = RefCell::new(Vec::new());
-    let explored = explore(&[&first, &second, &third], &mut |store, reports| {
+    let explored = explore(&workers, &mut |store, reports| {
         let figures = [0, 1].map(|budget| {
             let balance = plan.balance(store, budget);
             assert!(balance.remaining() >= 0, "{balance:?} is over the limit");
@@ -150,10 +161,10 @@ fn every_interleaving_of_three_workers_keeps_two_budgets_exact() {
         [20, 15],
         600,
         OnExpiry::Consume,
-        [
-            [Do::Reserve(0, [10, 5]), Do::Post(1, [4, 5]), Do::Reserve(2, [10, 5])],
-            [Do::Reserve(0, [10, 10]), Do::Void(1), Do::Reserve(2, [5, 6])],
-            [Do::Reserve(0, [8, 5]), Do::Post(1, [8, 0]), Do::Reserve(2, [3, 3])],
+        &[
+            &[Do::Reserve(0, [10, 5]), Do::Post(1, [4, 5]), Do::Reserve(2, [10, 5])],
+            &[Do::Reserve(0, [10, 10]), Do::Void(1), Do::Reserve(2, [5, 6])],
+            &[Do::Reserve(0, [8, 5]), Do::Post(1, [8, 0]), Do::Reserve(2, [3, 3])],
         ],
     );
     let (explored, outcomes) = prove(&plan, Unsettled::Pending);
@@ -170,14 +181,30 @@ fn every_interleaving_with_expiring_reservations_keeps_two_budgets_exact() {
             [20, 30],
             8,
             on_expiry,
-            [
-                [Do::Reserve(0, [10, 9]), Do::Post(20, [4, 5]), Do::Reserve(20, [7, 7])],
-                [Do::Reserve(0, [10, 9]), Do::Void(20), Do::Reserve(0, [6, 6])],
-                [Do::Reserve(0, [10, 9]), Do::Post(0, [9, 9]), Do::Reserve(20, [9, 9])],
+            &[
+                &[Do::Reserve(0, [10, 9]), Do::Post(20, [4, 5]), Do::Reserve(20, [7, 7])],
+                &[Do::Reserve(0, [10, 9]), Do::Void(20), Do::Reserve(0, [6, 6])],
+                &[Do::Reserve(0, [10, 9]), Do::Post(0, [9, 9]), Do::Reserve(20, [9, 9])],
             ],
         );
         plan.ends_at_s = 100;
         let (explored, _) = prove(&plan, unsettled);
         assert!(explored.states > 1_000 && explored.conflicts > 100, "{explored:?}");
     }
+}
+
+#[test]
+fn every_interleaving_of_workers_that_remember_keeps_two_budgets_exact() {
+    let mut plan = Plan::new(
+        [20, 15],
+        600,
+        OnExpiry::Consume,
+        &[
+            &[Do::Reserve(0, [10, 5]), Do::Post(1, [4, 5]), Do::Reserve(2, [10, 5])],
+            &[Do::Reserve(0, [10, 6]), Do::Void(1)],
+        ],
+    );
+    plan.remembering = true;
+    let (explored, outcomes) = prove(&plan, Unsettled::Pending);
+    assert!(explored.states > 1_000 && explored.conflicts > 100 && outcomes.len() > 1, "{explored:?}");
 }

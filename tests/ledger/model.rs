@@ -7,6 +7,7 @@ use genops::amount::{Amount, Unit};
 use genops::awu::Attribute;
 use genops::budget::{Budget, Debt, Enforcement, Key, OnExpiry};
 use genops::ledger::{self, Cause, Claim, Held, Notices, Reservation, Shortage};
+use genops::recall::{Recall, Recalling};
 use genops::testing::MemoryStore;
 use genops::timestamp::Timestamp;
 use genops::window::{Period, Window};
@@ -141,6 +142,8 @@ impl Naive {
 
 struct World {
     store: MemoryStore,
+    /// Two workers take turns, each with a memory of its own.
+    recalls: [Recall; 2],
     now_ms: u64,
     budgets: Vec<Arc<Budget>>,
     models: BTreeMap<(usize, &'static str), Naive>,
@@ -150,6 +153,10 @@ struct World {
 }
 
 impl World {
+    fn worker(&self, turn: usize) -> Recalling<'_, MemoryStore> {
+        Recalling { store: &self.store, recall: &self.recalls[turn % 2] }
+    }
+
     fn key(&self, budget: usize, key: usize) -> &'static str {
         if self.budgets[budget].per.is_empty() { "" } else { KEYS[key] }
     }
@@ -174,7 +181,7 @@ impl World {
             .iter()
             .map(|b| Claim { budget: &self.budgets[*b], key: self.key(*b, key), amount: Amount::new(amount) })
             .collect();
-        let result = ledger::reserve_all(&self.store, Timestamp::from_millis(now_ms), &claims);
+        let result = ledger::reserve_all(&self.worker(key), Timestamp::from_millis(now_ms), &claims);
         // The model, in the order of names.
         let mut admitted = Vec::new();
         let mut refused = None;
@@ -265,8 +272,8 @@ impl World {
         let window = i64::from(reservation.window_index());
         let now = Timestamp::from_millis(self.now_ms);
         let settlement = match actual {
-            Some(actual) => ledger::post(&self.store, now, reservation, Amount::new(actual)).unwrap(),
-            None => ledger::void(&self.store, now, reservation).unwrap(),
+            Some(actual) => ledger::post(&self.worker(which), now, reservation, Amount::new(actual)).unwrap(),
+            None => ledger::void(&self.worker(which), now, reservation).unwrap(),
         };
         let terms = &self.budgets[budget];
         let limit = terms.limit_of(name).get();
@@ -359,6 +366,7 @@ proptest! {
     ) {
         let mut world = World {
             store: MemoryStore::default(),
+            recalls: Default::default(),
             now_ms: START_MS,
             budgets: vec![budgets.0, budgets.1, budgets.2, budgets.3],
             models: BTreeMap::new(),

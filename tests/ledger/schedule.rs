@@ -5,6 +5,7 @@
 //! worker reports what came of it, and its future may depend on its reports alone; what it read for them is forgotten.
 //! Of a version that it read one thing matters, whether it is still current; and a second conflict in a row changes
 //! nothing that the first did not. This makes states comparable: every interleaving is explored by visiting every state.
+//! Workers with a memory of their own ([`explore_all`]) forget nothing, so that hardly two of their states are the same.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashSet};
@@ -35,12 +36,32 @@ pub(crate) fn explore<R: Clone + Eq + Hash>(
     workers: &[&Worker<'_, R>],
     check: &mut Check<'_, R>,
 ) -> Explored {
+    explore_by(workers, check, State::essence)
+}
+
+/// The same for workers whose future depends on all that they were ever answered.
+pub(crate) fn explore_all<R: Clone + Eq + Hash>(
+    workers: &[&Worker<'_, R>],
+    check: &mut Check<'_, R>,
+) -> Explored {
+    explore_by(workers, check, |state| {
+        let answers: Vec<Vec<Answer>> = state.runs.iter().map(|run| run.answers.clone()).collect();
+        (state.records.clone(), answers)
+    })
+}
+
+/// Visits each state once, as `essence` tells them apart.
+fn explore_by<R: Clone + Eq + Hash, E: Eq + Hash>(
+    workers: &[&Worker<'_, R>],
+    check: &mut Check<'_, R>,
+    essence: impl Fn(&State<R>) -> E,
+) -> Explored {
     let mut explored = Explored { states: 0, ends: 0, conflicts: 0 };
     let mut seen: HashSet<_> = HashSet::new();
     let start = |worker: &&Worker<'_, R>| Rc::new(run(*worker, Vec::new()));
     let mut todo = vec![State { records: BTreeMap::new(), runs: workers.iter().map(start).collect() }];
     while let Some(state) = todo.pop() {
-        if !seen.insert(state.essence()) {
+        if !seen.insert(essence(&state)) {
             continue;
         }
         if state.runs.iter().all(|run| run.next.is_none()) {
@@ -73,7 +94,7 @@ enum Call {
 }
 
 /// The answer that one got.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Answer {
     Read { key: String, record: Option<(Bytes, u32)> },
     Written,
@@ -232,8 +253,9 @@ impl<R: Clone> State<R> {
                 if *expected
                     == current.map_or(Expected::Absent, |version| Expected::Version(Version(version)))
                 {
-                    self.records
-                        .insert(key.clone(), (bytes.clone(), current.map_or(0, |version| version + 1)));
+                    // As in Envoy, numbers rise over all records.
+                    let last = self.records.values().map(|(_, version)| *version).max();
+                    self.records.insert(key.clone(), (bytes.clone(), last.unwrap_or(0) + 1));
                     answers.push(Answer::Written);
                     return Some((Applied::Written, answers));
                 }
