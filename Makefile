@@ -17,6 +17,7 @@ WASM_MAX_BYTES ?= 1800000
 export GENOPS_WASM := $(CURDIR)/target/genops.wasm
 export GENOPS_FAULTS_WASM := $(CURDIR)/target/genops-faults.wasm
 export GENOPS_NOOP_WASM := $(CURDIR)/target/noop.wasm
+export GENOPS_FLOOR_WASM := $(CURDIR)/target/floor.wasm
 export GENOPS_LEDGER_BENCH_WASM := $(CURDIR)/target/ledger-bench.wasm
 export GENOPS_ENVOY := $(CURDIR)/.tools/venv/bin/envoy
 export GENOPS_PYTHON := $(CURDIR)/.tools/venv/bin/python
@@ -48,6 +49,10 @@ build-faults: ## Build the test variant with fault injection: target/genops-faul
 build-noop: ## Build the filter that does nothing, which `bench` compares with: target/noop.wasm
 	scripts/build-wasm noop
 
+.PHONY: build-floor
+build-floor: ## Build the filter that makes the real one's host calls alone, for `bench`: target/floor.wasm
+	scripts/build-wasm floor
+
 .PHONY: build-ledger-bench
 build-ledger-bench: ## Build the variant that measures the ledger inside Envoy, for `bench`: target/ledger-bench.wasm
 	scripts/build-wasm ledger-bench
@@ -66,19 +71,22 @@ tools-envoy: ## Install the pinned Envoy and Python's openai: what demo and benc
 fmt: ## Format the Rust code
 	$(CARGO) fmt --all
 	$(CARGO) fmt --manifest-path integration/noop-filter/Cargo.toml
+	$(CARGO) fmt --manifest-path integration/floor-filter/Cargo.toml
 
 .PHONY: lint
 lint: ## Check the format, and clippy's lints natively and for wasm32-wasip1
 	$(CARGO) fmt --all --check
 	$(CARGO) fmt --manifest-path integration/noop-filter/Cargo.toml --check
+	$(CARGO) fmt --manifest-path integration/floor-filter/Cargo.toml --check
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 	scripts/wasm-cargo clippy --lib -- -D warnings
 	scripts/wasm-cargo clippy --lib --features fault-injection -- -D warnings
 	scripts/wasm-cargo clippy --lib --features ledger-bench -- -D warnings
 	scripts/wasm-cargo clippy --lib --manifest-path integration/noop-filter/Cargo.toml -- -D warnings
+	scripts/wasm-cargo clippy --lib --manifest-path integration/floor-filter/Cargo.toml -- -D warnings
 
 .PHONY: test
-test: build build-faults build-noop tools ## Run every test: native, documentation, compiled wasm, real Envoy
+test: build build-faults build-noop build-floor tools ## Run every test: native, documentation, compiled wasm, real Envoy
 	$(CARGO) $(TEST) --locked --workspace
 	$(CARGO) test --locked --workspace --doc
 
@@ -91,7 +99,7 @@ test-host: build ## Run the compiled wasm under an in-process host, through the 
 	$(CARGO) $(TEST) --locked --test journey_wasm
 
 .PHONY: test-envoy
-test-envoy: build build-faults build-noop tools ## Run the compiled wasm in real Envoy (integration/tests/envoy*)
+test-envoy: build build-faults build-noop build-floor tools ## Run the compiled wasm in real Envoy (integration/tests/envoy*)
 	$(CARGO) $(TEST) --locked --package genops-integration --test 'envoy*'
 
 .PHONY: check-wasm
@@ -136,7 +144,7 @@ run: tools-envoy build ## The demo's Envoy, kept running for your own calls
 	$(CARGO) run --locked --release --package genops-integration --bin demo -- --keep
 
 .PHONY: bench
-bench: tools-envoy build build-noop build-ledger-bench ## Measure what the filter and its ledger cost in real Envoy
+bench: tools-envoy build build-noop build-floor build-ledger-bench ## Measure what the filter and its ledger cost in real Envoy
 	$(CARGO) run --locked --release --package genops-integration --bin bench
 
 .PHONY: clean

@@ -25,6 +25,11 @@ pub fn noop_wasm() -> PathBuf {
     required("GENOPS_NOOP_WASM", "the compiled no-op filter (integration/noop-filter)")
 }
 
+/// The compiled filter that makes the real one's host calls alone, `GENOPS_FLOOR_WASM`.
+pub fn floor_wasm() -> PathBuf {
+    required("GENOPS_FLOOR_WASM", "the compiled floor filter (`make build-floor`)")
+}
+
 /// The build of the filter that measures its ledger, `GENOPS_LEDGER_BENCH_WASM`.
 pub fn ledger_bench_wasm() -> PathBuf {
     required("GENOPS_LEDGER_BENCH_WASM", "the filter that measures its ledger (`make build-ledger-bench`)")
