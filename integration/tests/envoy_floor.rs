@@ -36,8 +36,8 @@ async fn second_call(filter: Filter) -> Seen {
     Seen { host_calls: host_calls(&envoy.log()), received, answer }
 }
 
-/// `proxy_on_request_body: proxy_set_shared_data(_, 29, _, 80, 2) = 0`, for every host call of the second call; addresses
-/// are left out, and so is the log, which is written at this level alone.
+/// `request_body: proxy_set_shared_data(_, 29, _, 80, _) = 0`, for every host call of the second call. Addresses and CAS
+/// numbers are left out, and so is the log, which is written at this level alone.
 fn host_calls(log: &str) -> Vec<String> {
     let (mut callback, mut calls, mut found) = (None, "", Vec::new());
     for line in log.lines() {
@@ -55,19 +55,22 @@ fn host_calls(log: &str) -> Vec<String> {
             (&callback, after("[vm<-host] env.").and_then(|left| left.split_once(" return: ")))
             && name != "proxy_log"
         {
-            found.push(format!("{callback}: {} = {status}", without_addresses(calls)));
+            found.push(format!("{callback}: {} = {status}", sizes(calls)));
         }
     }
     found
 }
 
-fn without_addresses(call: &str) -> String {
+fn sizes(call: &str) -> String {
     const LEAST_ADDRESS: u64 = 100_000;
     let (name, arguments) = call.trim_end_matches(')').split_once('(').expect("arguments");
     let is_address = |word: &str| word.parse::<u64>().is_ok_and(|number| number > LEAST_ADDRESS);
-    let arguments: Vec<&str> =
+    let mut sizes: Vec<&str> =
         arguments.split(", ").map(|word| if is_address(word) { "_" } else { word }).collect();
-    format!("{name}({})", arguments.join(", "))
+    if name == "proxy_set_shared_data" {
+        sizes.splice(4.., ["_"]);
+    }
+    format!("{name}({})", sizes.join(", "))
 }
 
 /// The filter's own headers of an answer, and how long they are.

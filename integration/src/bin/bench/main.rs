@@ -1,14 +1,14 @@
 //! What governing costs: Envoy's own processor time per request, with and without the filter.
 //!
-//! Variants of Envoy (bare, no-op filter, genops, genops with all that counts) live side by side, each with
-//! one worker on processor 0, before the same static upstream. Workloads run in interleaved rounds; what
+//! Variants of Envoy (bare, no-op filter, the host calls of genops alone, genops, genops with all that counts) live
+//! side by side, each with one worker on processor 0, before the same static upstream. Workloads run in interleaved rounds; what
 //! counts is the median of the ratios within each round, which a busy machine moves far less than it moves
 //! any single time.
 //!
-//! `bench [--rounds N] [--scale PERCENT] [--variants bare,noop,genops,full] [--only WORKLOAD] [--record FILE]`
+//! `bench [--rounds N] [--scale PERCENT] [--variants bare,noop,floor,genops,full] [--only WORKLOAD] [--record FILE]`
 //! prints Markdown; `--record` also writes the figures as JSON. What the ledger takes inside Envoy comes first; it alone
-//! with `--only ledger`. Needs `GENOPS_ENVOY`, `GENOPS_NOOP_WASM`, `GENOPS_WASM` and `GENOPS_LEDGER_BENCH_WASM`, as far
-//! as what is chosen does.
+//! with `--only ledger`. Needs `GENOPS_ENVOY`, `GENOPS_NOOP_WASM`, `GENOPS_FLOOR_WASM`, `GENOPS_WASM` and
+//! `GENOPS_LEDGER_BENCH_WASM`, as far as what is chosen does.
 #![allow(
     clippy::expect_used,
     clippy::panic,
@@ -32,7 +32,7 @@ mod workloads;
 use arguments::Arguments;
 use report::Block;
 use serde_json::json;
-use variants::{Fleet, Telemetry};
+use variants::{Fleet, Telemetry, Variant};
 use workloads::Workload;
 
 fn main() {
@@ -82,7 +82,9 @@ async fn block(
     arguments: &Arguments,
 ) -> Block {
     let upstream = upstream::start();
-    let fleet = Fleet::start(&arguments.variants, telemetry, upstream).await;
+    let variants = arguments.variants.iter().copied();
+    let variants: Vec<Variant> = variants.filter(|variant| variant.is_for(telemetry)).collect();
+    let fleet = Fleet::start(&variants, telemetry, upstream).await;
     let mut samples = Vec::new();
     // Round 0 warms everything up and is not counted.
     for round in 0..=arguments.rounds {
@@ -96,5 +98,5 @@ async fn block(
         }
     }
     let workloads = workloads.iter().map(|workload| workload.name).collect();
-    Block { title, workloads, variants: arguments.variants.clone(), memory: fleet.memory(), samples }
+    Block { title, workloads, variants, memory: fleet.memory(), samples }
 }

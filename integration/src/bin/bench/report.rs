@@ -22,6 +22,8 @@ struct Cell {
     /// To bare Envoy, and to the no-op filter if it took part; medians of the ratios within a round.
     to_bare: f64,
     to_noop: Option<f64>,
+    /// Of the filter whose host calls the floor makes: to the floor, in the same way, if it took part.
+    to_floor: Option<f64>,
     /// The smallest and largest of the ratios to bare Envoy.
     spread: (f64, f64),
 }
@@ -40,15 +42,22 @@ impl Block {
         sorted(self.of(workload, variant).filter_map(ratio).collect())
     }
 
+    /// The median of these, if there are any.
+    fn ratio(&self, workload: &str, variant: Variant, base: Variant) -> Option<f64> {
+        let ratios = self.ratios(workload, variant, base);
+        (!ratios.is_empty()).then(|| median(&ratios))
+    }
+
     fn cell(&self, workload: &str, variant: Variant) -> Cell {
         let to_bare = self.ratios(workload, variant, Variant::Bare);
-        let to_noop = self.ratios(workload, variant, Variant::NoOp);
+        let to_floor = || self.ratio(workload, variant, Variant::Floor);
         let spread = (to_bare.first().copied(), to_bare.last().copied());
         Cell {
             cpu_us: median(&sorted(self.of(workload, variant).map(|sample| sample.cpu_us).collect())),
             p50_us: median(&sorted(self.of(workload, variant).map(|sample| sample.p50_us).collect())),
             to_bare: median(&to_bare),
-            to_noop: (!to_noop.is_empty()).then(|| median(&to_noop)),
+            to_noop: self.ratio(workload, variant, Variant::NoOp),
+            to_floor: (variant == Variant::Genops).then(to_floor).flatten(),
             spread: (spread.0.unwrap_or(f64::NAN), spread.1.unwrap_or(f64::NAN)),
         }
     }
@@ -58,7 +67,8 @@ impl Block {
         let rows: Vec<Value> = self.rows().map(|(workload, variant, cell)| {
             json!({
                 "workload": workload, "variant": variant.title(), "cpu_us": cell.cpu_us, "p50_us": cell.p50_us,
-                "to_bare": cell.to_bare, "to_noop": cell.to_noop, "spread_to_bare": [cell.spread.0, cell.spread.1],
+                "to_bare": cell.to_bare, "to_noop": cell.to_noop, "to_floor": cell.to_floor,
+                "spread_to_bare": [cell.spread.0, cell.spread.1],
             })
         }).collect();
         let memory: Vec<Value> = self
@@ -80,17 +90,20 @@ impl Block {
 
     fn markdown(&self) -> String {
         let mut text = format!("### Envoy's processor time per request, {}\n\n", self.title);
-        text += "| workload | variant | µs | × bare | (rounds) | × no-op | p50 µs |\n|---|---|--:|--:|--:|--:|--:|\n";
+        text += "| workload | variant | µs | × bare | (rounds) | × no-op | × floor | p50 µs |\n\
+                 |---|---|--:|--:|--:|--:|--:|--:|\n";
+        let or_blank = |ratio: Option<f64>| ratio.map_or(String::new(), |ratio| format!("{ratio:.2}"));
         for (workload, variant, cell) in self.rows() {
-            let to_noop = cell.to_noop.map_or(String::new(), |ratio| format!("{ratio:.2}"));
             let _ = writeln!(
                 text,
-                "| {workload} | {} | {:.1} | {:.2} | {:.2}–{:.2} | {to_noop} | {:.0} |",
+                "| {workload} | {} | {:.1} | {:.2} | {:.2}–{:.2} | {} | {} | {:.0} |",
                 variant.title(),
                 cell.cpu_us,
                 cell.to_bare,
                 cell.spread.0,
                 cell.spread.1,
+                or_blank(cell.to_noop),
+                or_blank(cell.to_floor),
                 cell.p50_us,
             );
         }
@@ -107,7 +120,8 @@ pub(crate) fn markdown(blocks: &[Block], rounds: usize, pinned: bool) -> String 
     let place = if pinned { "processor 0, load and upstream on the others" } else { "the only processor" };
     let mut text = format!(
         "One Envoy worker on {place}; {rounds} interleaved rounds; ratios are medians of the ratios per round. \
-         Bare and no-op let the refused request through.\n\n"
+         Bare and no-op let the refused request through. The floor makes the host calls of genops for an admitted call \
+         without telemetry, and does nothing else.\n\n"
     );
     for block in blocks {
         text += &block.markdown();

@@ -13,6 +13,8 @@ pub(crate) enum Variant {
     Bare,
     /// A wasm filter that does nothing.
     NoOp,
+    /// A wasm filter that makes the host calls of `Genops` for an untraced call, and does nothing else.
+    Floor,
     /// The governing filter, with one budget.
     Genops,
     /// The same with three budgets, one rate limit and one concurrency limit.
@@ -27,12 +29,13 @@ pub(crate) enum Telemetry {
 }
 
 impl Variant {
-    pub(crate) const ALL: [Self; 4] = [Self::Bare, Self::NoOp, Self::Genops, Self::Full];
+    pub(crate) const ALL: [Self; 5] = [Self::Bare, Self::NoOp, Self::Floor, Self::Genops, Self::Full];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Bare => "bare",
             Self::NoOp => "noop",
+            Self::Floor => "floor",
             Self::Genops => "genops",
             Self::Full => "full",
         }
@@ -51,15 +54,26 @@ impl Variant {
         matches!(self, Self::Genops | Self::Full)
     }
 
+    /// Whether it does what the variant is for: the floor exports nothing.
+    pub(crate) fn is_for(self, telemetry: Telemetry) -> bool {
+        self != Self::Floor || telemetry == Telemetry::Off
+    }
+
     pub(crate) fn named(name: &str) -> Self {
         let found = Self::ALL.into_iter().find(|variant| variant.name() == name);
-        found.unwrap_or_else(|| panic!("no variant {name:?}; there are bare, noop, genops and full"))
+        found.unwrap_or_else(|| panic!("no variant {name:?}; there are bare, noop, floor, genops and full"))
     }
 
     fn filter(self, telemetry: Telemetry) -> Filter {
         match self {
             Self::Bare => Filter::None,
             Self::NoOp => Filter::NoOp(artifacts::noop_wasm()),
+            // Behind the filter that tells the span, as the real one is.
+            Self::Floor => Filter::Genops {
+                wasm: artifacts::floor_wasm(),
+                config: json!({}),
+                vm_id: self.name().to_owned(),
+            },
             Self::Genops => Filter::genops(governed(telemetry)),
             Self::Full => Filter::genops(full(telemetry)),
         }

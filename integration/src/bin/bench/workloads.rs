@@ -24,7 +24,12 @@ pub(crate) struct Workload {
 impl Workload {
     /// Whether a variant takes part.
     pub(crate) fn is_for(&self, variant: Variant) -> bool {
-        variant != Variant::Full || self.is_counted_in_full
+        match variant {
+            Variant::Full => self.is_counted_in_full,
+            // It makes the host calls of an admitted call, and of no other.
+            Variant::Floor => !self.is_refused,
+            Variant::Bare | Variant::NoOp | Variant::Genops => true,
+        }
     }
 }
 
