@@ -1,22 +1,34 @@
 //! Comparing short runs of bytes: wasm has no instruction for it, and its C library compares one byte at a time.
 
-/// Whether both are the same, eight bytes at a time.
+/// Whether both are the same, eight bytes at a time; the last eight overlap those before.
 #[inline]
 pub fn same(one: &[u8], other: &[u8]) -> bool {
     if one.len() != other.len() {
         return false;
     }
-    let (words, rest) = one.as_chunks::<8>();
-    let (other_words, other_rest) = other.as_chunks::<8>();
-    let equal_words =
-        words.iter().zip(other_words).all(|(a, b)| u64::from_le_bytes(*a) == u64::from_le_bytes(*b));
-    equal_words && rest.iter().zip(other_rest).all(|(a, b)| a == b)
+    let (Some(last), Some(other_last)) = (one.last_chunk::<8>(), other.last_chunk::<8>()) else {
+        return one.iter().zip(other).all(|(a, b)| a == b);
+    };
+    let (words, other_words) = (one.as_chunks::<8>().0, other.as_chunks::<8>().0);
+    same_word(last, other_last) && words.iter().zip(other_words).all(|(a, b)| same_word(a, b))
+}
+
+#[inline]
+fn same_word(one: &[u8; 8], other: &[u8; 8]) -> bool {
+    u64::from_le_bytes(*one) == u64::from_le_bytes(*other)
 }
 
 /// Whether `text` begins with `prefix`.
 #[inline]
 pub fn starts_with(text: &[u8], prefix: &[u8]) -> bool {
-    text.get(..prefix.len()).is_some_and(|start| same(start, prefix))
+    after(text, prefix).is_some()
+}
+
+/// What follows `prefix` in a text that begins with it.
+#[inline]
+pub fn after<'t>(text: &'t [u8], prefix: &[u8]) -> Option<&'t [u8]> {
+    let (start, rest) = text.split_at_checked(prefix.len())?;
+    same(start, prefix).then_some(rest)
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@
 
 use std::fmt;
 
+use crate::bytes;
 use crate::provider::json::{Container, Scalar, Sink, Span, Want, quote_or_backslash, simple_escape};
 
 /// Longer documents are no events of a stream.
@@ -60,7 +61,7 @@ impl Pattern {
             return None;
         }
         for hole in &self.holes {
-            rest = rest.strip_prefix(self.fixed.get(at..hole.start.into())?)?;
+            rest = bytes::after(rest, self.fixed.get(at..hole.start.into())?)?;
             let (taken, decoded) = hole.kind.length(rest)?;
             rest = rest.get(taken..)?;
             at = hole.start.into();
@@ -68,7 +69,7 @@ impl Pattern {
                 text = text.saturating_add(decoded as u64);
             }
         }
-        (rest == self.fixed.get(at..)?).then_some(text)
+        bytes::same(rest, self.fixed.get(at..)?).then_some(text)
     }
 
     /// No document fits.

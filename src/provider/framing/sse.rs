@@ -62,6 +62,11 @@ impl Sse {
     }
 
     fn name<'a, P: Payload>(&mut self, rest: &'a [u8], payload: &mut P) -> &'a [u8] {
+        // Nearly every line that is not empty begins so.
+        if let ([b'd', b'a', b't', b'a', b':', b' ', data @ ..], true) = (rest, self.name.is_empty()) {
+            self.line = Line::Data;
+            return data;
+        }
         let Some(end) = rest.iter().position(|b| matches!(b, b':' | b'\r' | b'\n')) else {
             self.name.push(rest);
             return &[];
