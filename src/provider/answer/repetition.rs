@@ -9,7 +9,7 @@
 use std::fmt;
 
 use crate::bytes;
-use crate::provider::json::{Container, Scalar, Sink, Span, Want, quote_or_backslash, simple_escape};
+use crate::provider::json::{Container, Scalar, Sink, Span, Want, measured};
 
 /// Longer documents are no events of a stream.
 const MOST_BYTES: usize = 1_024;
@@ -115,22 +115,8 @@ impl Kind {
 
 /// Up to the closing quote. Escapes of more than one letter are left to who decodes them.
 fn string(bytes: &[u8]) -> Option<(usize, usize)> {
-    let (mut rest, mut decoded) = (bytes, 0_usize);
-    loop {
-        let run = quote_or_backslash(rest)?;
-        decoded = decoded.saturating_add(run);
-        match rest.get(run..)? {
-            [b'"', ..] => {
-                let taken = bytes.len().saturating_sub(rest.len()).saturating_add(run);
-                return Some((taken, decoded));
-            }
-            [b'\\', code, after @ ..] if simple_escape(*code).is_some() => {
-                decoded = decoded.saturating_add(1);
-                rest = after;
-            }
-            _ => return None,
-        }
-    }
+    let (taken, escapes) = measured(bytes);
+    (bytes.get(taken) == Some(&b'"')).then(|| (taken, taken.saturating_sub(escapes)))
 }
 
 /// A whole number as JSON has it: no leading zero.

@@ -18,5 +18,5 @@ pub(crate) use event::{Container, Sink, Span, Want};
 pub(crate) use matcher::{Matcher, Node, Visitor, folds_to, leaf, measure, node};
 pub(crate) use scalar::{Scalar, whole_number};
 pub(crate) use scratch::Scratch;
-pub(crate) use search::{quote_or_backslash, simple_escape};
+pub(crate) use search::measured;
 pub(crate) use tokenizer::Tokenizer;

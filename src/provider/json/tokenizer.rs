@@ -7,7 +7,7 @@
 use super::event::{Container, Malformed, Sink, Span, Want};
 use super::scalar::{Scalar, is_scalar_byte};
 use super::scratch::Spill;
-use super::search::{after_blanks, quote_or_backslash, simple_escape};
+use super::search::{after_blanks, measured, quote_or_backslash, simple_escape};
 
 /// Containers may nest this deep; no provider's own documents come near it.
 const MAX_DEPTH: u8 = 127;
@@ -225,34 +225,37 @@ impl Tokenizer {
     fn string<'a, S: Sink>(&mut self, bytes: &'a [u8], at: usize, sink: &mut S) -> &'a [u8] {
         let mut rest = bytes;
         loop {
-            let end = quote_or_backslash(rest).unwrap_or(rest.len());
+            let is_measured = self.want != Want::Parts && self.high_surrogate.is_none();
+            let (end, escapes) = if is_measured {
+                measured(rest)
+            } else {
+                (quote_or_backslash(rest).unwrap_or(rest.len()), 0)
+            };
             let (run, tail) = rest.split_at_checked(end).unwrap_or((rest, &[]));
-            let (decoded, tail) = match tail {
+            // Of what is measured nothing but the length matters: an escape is one byte less than it was written with.
+            let run = run.get(escapes..).unwrap_or_default();
+            match tail {
                 [b'"', tail @ ..] => {
                     let at = at.saturating_add(bytes.len().saturating_sub(tail.len()));
                     self.end_string(run, at, sink);
                     return self.next_string(tail, at, sink);
                 }
-                [b'\\', code, after @ ..] => match simple_escape(*code) {
-                    None => (None, tail),
-                    decoded => (decoded, after),
-                },
-                tail => (None, tail),
-            };
-            let Some(decoded) = decoded else {
-                self.deliver(run, sink);
-                if !tail.is_empty() {
-                    self.state = State::Escape;
+                [b'\\', code, after @ ..]
+                    if let Some(decoded) = simple_escape(*code)
+                        && !is_measured =>
+                {
+                    self.deliver(run, sink);
+                    self.deliver(&[decoded], sink);
+                    rest = after;
                 }
-                return tail.get(1..).unwrap_or_default();
-            };
-            if self.want == Want::Length && self.high_surrogate.is_none() {
-                self.counted = self.counted.saturating_add(run.len()).saturating_add(1);
-            } else {
-                self.deliver(run, sink);
-                self.deliver(&[decoded], sink);
+                _ => {
+                    self.deliver(run, sink);
+                    if !tail.is_empty() {
+                        self.state = State::Escape;
+                    }
+                    return tail.get(1..).unwrap_or_default();
+                }
             }
-            rest = tail;
         }
     }
 
