@@ -1,4 +1,10 @@
 //! What a worker remembers of records saves reads, and never costs a change that somebody else made.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "a test fails by panicking"
+)]
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
