@@ -25,10 +25,9 @@ use support::config::tokens;
 use support::{Setup, Stage};
 use tokio::task::JoinSet;
 
-/// As many as are wanted, and as many as there must be at least: a slow machine stops at the deadline.
 const INVENTED: usize = 1_000_000;
-const LEAST: usize = 75_000;
-const DEADLINE: Duration = Duration::from_secs(240);
+/// A minute and a half is usual on two cores.
+const DEADLINE: Duration = Duration::from_secs(900);
 /// After so many, whatever can be filled is full.
 const FILLED: usize = 50_000;
 /// What Envoy may grow by after that: resident memory, and what it has allocated, shared data included.
@@ -146,7 +145,7 @@ async fn a_million_invented_customers_take_no_memory_and_leave_another_ones_acco
         most - filled,
         flood.served(),
     );
-    assert!(invented >= LEAST, "{invented} calls in {elapsed:.0?} prove too little");
+    assert_eq!(invented, INVENTED, "in {elapsed:.0?}");
     assert!(most_kib - filled_kib <= MOST_RESIDENT_KIB, "{filled_kib} KiB became {most_kib}");
     assert!(most - filled <= MOST_ALLOCATED, "{filled} bytes became {most}");
     // What could be filled was full.
