@@ -181,11 +181,25 @@ impl AwuId {
     }
 }
 
-/// Lower-case hexadecimal; formatting a 128-bit number costs a call's worth of divisions.
+/// Lower-case hexadecimal of whole groups of four bytes, a group at a time; formatting a 128-bit number costs a call's worth of divisions.
 fn hex(bytes: &[u8]) -> String {
-    let digit = |nibble: u8| nibble.wrapping_add(if nibble < 10 { b'0' } else { b'a' - 10 });
-    let digits = bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0x0f)]);
-    digits.map(char::from).collect()
+    let mut digits = Vec::with_capacity(bytes.len().saturating_mul(2));
+    for four in bytes.as_chunks().0 {
+        digits.extend_from_slice(&eight_digits(u32::from_be_bytes(*four)));
+    }
+    String::from_utf8(digits).unwrap_or_default()
+}
+
+/// The digits of a number, each made in a byte of its own.
+const fn eight_digits(number: u32) -> [u8; 8] {
+    const ONES: u64 = u64::from_be_bytes([1; 8]);
+    const ZEROES: u64 = u64::from_be_bytes([b'0'; 8]);
+    let halves = (number as u64 | (number as u64) << 16) & 0x0000_ffff_0000_ffff;
+    let bytes = (halves | halves << 8) & 0x00ff_00ff_00ff_00ff;
+    let nibbles = (bytes | bytes << 4) & 0x0f0f_0f0f_0f0f_0f0f;
+    // Of a nibble and 6 the fifth bit says that it is a letter, and letters begin further on than digits end.
+    let letters = (nibbles.wrapping_add(6 * ONES) >> 4) & ONES;
+    nibbles.wrapping_add(ZEROES).wrapping_add(letters.wrapping_mul((b'a' - b'9' - 1) as u64)).to_be_bytes()
 }
 
 /// One AI Workload Unit: identity, attribution and operation, fixed from the moment it exists.
