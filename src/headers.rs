@@ -64,10 +64,11 @@ impl<'a> Headers<'a> {
     }
 
     /// Every value of `name`, in wire order.
+    #[inline(never)] // Whoever asks for all values seldom finds one: not worth a copy of the search in each place.
     pub fn all(self, name: &str) -> impl Iterator<Item = &'a [u8]> {
         let name = name.as_bytes();
         let candidates = self.0.candidates(name).iter();
-        candidates.filter_map(move |(key, value)| bytes::same(key, name).then_some(*value))
+        candidates.filter(move |(key, _)| *key == name).map(|(_, value)| *value)
     }
 
     /// The value of `name` when it is present exactly once and is UTF-8; an ambiguous header has no value.
@@ -87,12 +88,8 @@ impl<'a> Headers<'a> {
     }
 
     /// Names that carry this filter's own prefix; one entry per occurrence.
-    pub fn own(self) -> impl Iterator<Item = &'a str> {
-        self.0
-            .pairs
-            .iter()
-            .filter(|(key, _)| bytes::starts_with(key, OWN_PREFIX.as_bytes()))
-            .filter_map(|(key, _)| std::str::from_utf8(key).ok())
+    pub fn own(self) -> impl Iterator<Item = &'a [u8]> {
+        self.iter().map(|(name, _)| name).filter(|name| bytes::starts_with(name, OWN_PREFIX.as_bytes()))
     }
 }
 

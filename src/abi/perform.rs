@@ -148,7 +148,7 @@ fn edit(map: Map, edits: &[HeaderEdit]) -> bool {
             HeaderEdit::Add(name, value) => {
                 ("add header", *name, raw::add_header(map, name, value.as_bytes()))
             }
-            HeaderEdit::Remove(name) => ("remove header", name.as_str(), raw::remove_header(map, name)),
+            HeaderEdit::Remove(name) => ("remove header", &**name, raw::remove_header(map, name)),
         };
         all &= edited.is_ok();
         complain(what, name, edited);

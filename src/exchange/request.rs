@@ -218,7 +218,7 @@ fn clean(headers: Headers<'_>, metric: Metric, effects: &mut Effects) -> State {
 fn narrow_encoding(headers: Headers<'_>, edits: &mut Vec<HeaderEdit>) {
     const ACCEPT_ENCODING: &str = "accept-encoding";
     if headers.all(ACCEPT_ENCODING).any(|value| value != b"identity") {
-        edits.push(HeaderEdit::Set(ACCEPT_ENCODING, "identity".to_owned()));
+        edits.push(HeaderEdit::Set(ACCEPT_ENCODING, "identity".into()));
     }
 }
 

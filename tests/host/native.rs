@@ -182,7 +182,7 @@ fn perform_edit(world: &mut World, stream: u32, map: Map, edit: &HeaderEdit) -> 
     let (what, name) = match edit {
         HeaderEdit::Set(name, _) => ("set header", *name),
         HeaderEdit::Add(name, _) => ("add header", *name),
-        HeaderEdit::Remove(name) => ("remove header", name.as_str()),
+        HeaderEdit::Remove(name) => ("remove header", &**name),
     };
     let edited = world.editable(stream, map).map(|map| match edit {
         HeaderEdit::Set(_, value) => map.set(name.as_bytes(), value.as_bytes()),
