@@ -63,7 +63,7 @@ pub(super) fn begin(
         awu,
         endpoint,
         has_span: trace != Some(names::NOT_TRACED) || config.telemetry.attributes_without_span,
-        content_type: headers.unique("content-type").map(str::to_owned),
+        content_type: headers.unique("content-type").filter(|it| provider::is_form(it)).map(str::to_owned),
         edits,
         include_usage,
         editable: Editable::of(config, headers),
