@@ -145,16 +145,19 @@ pub struct SpanContext {
 impl SpanContext {
     /// Reads `<32 hex digits>-<16 hex digits>`; `None` for anything else (Envoy writes `-` when nothing is traced).
     pub fn parse(text: &[u8]) -> Option<Self> {
-        let text = std::str::from_utf8(text).ok()?;
-        let (trace, span) = text.split_once('-')?;
-        let hex = |digits: &str, len| digits.len() == len && digits.bytes().all(|b| b.is_ascii_hexdigit());
-        if !hex(trace, 32) || !hex(span, 16) {
-            return None;
-        }
-        let trace_id = u128::from_str_radix(trace, 16).ok().filter(|id| *id != 0)?;
-        let span_id = u64::from_str_radix(span, 16).ok().filter(|id| *id != 0)?;
+        let (trace, rest) = text.split_first_chunk::<32>()?;
+        let span: &[u8; 16] = rest.strip_prefix(b"-")?.try_into().ok()?;
+        let trace_id = number(trace)?;
+        let span_id = u64::try_from(number(span)?).ok()?;
         Some(Self { trace_id, span_id })
     }
+}
+
+/// The number that hexadecimal digits stand for, unless it is zero.
+fn number(digits: &[u8]) -> Option<u128> {
+    // A sign would be read too.
+    let digits = std::str::from_utf8(digits).ok().filter(|_| digits.iter().all(u8::is_ascii_hexdigit))?;
+    u128::from_str_radix(digits, 16).ok().filter(|number| *number != 0)
 }
 
 /// A unique, opaque AWU id (§2.2), stable for life and never reused.
