@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use genops::config::{Config, parse};
 use genops::exchange::{Event, Exchange, Worker};
-use genops::headers::Headers;
+use genops::headers::{HeaderPairs, Headers};
 use genops::testing::{MemoryStore, Still};
 use genops::timestamp::Timestamp;
 
@@ -72,10 +72,11 @@ fn body(size: usize) -> Vec<u8> {
 
 fn exchange(config: &Rc<Config>, worker: &Rc<Worker>, host: &Still<MemoryStore>, body: &[u8]) {
     let mut exchange = Exchange::among(config.clone(), worker.clone());
-    let headers = Headers::new(REQUEST);
+    let (request, answer) = (HeaderPairs::new(REQUEST), HeaderPairs::new(ANSWER));
+    let headers = Headers::of(&request);
     black_box(exchange.step(Event::RequestHeaders { headers, end_of_stream: false }, host));
     black_box(exchange.step(Event::RequestBody { body }, host));
-    let headers = Headers::new(ANSWER);
+    let headers = Headers::of(&answer);
     black_box(exchange.step(Event::ResponseHeaders { headers, end_of_stream: false }, host));
     black_box(exchange.step(Event::ResponseBody { chunk: ANSWER_BODY, end_of_stream: false }, host));
     black_box(exchange.step(Event::ResponseBody { chunk: b"", end_of_stream: true }, host));

@@ -37,14 +37,15 @@ pub fn meaningful(text: &str) -> Option<&str> {
         _ => text,
     };
     let fits = !value.is_empty() && value.len() <= MAX_BYTES && is_legible(value);
-    let placeholder = PLACEHOLDERS.iter().any(|word| value.eq_ignore_ascii_case(word));
+    let placeholder =
+        PLACEHOLDERS.iter().any(|word| word.len() == value.len() && value.eq_ignore_ascii_case(word));
     (fits && !placeholder).then_some(value)
 }
 
 /// Whether a reader sees what is there.
 fn is_legible(value: &str) -> bool {
-    if value.is_ascii() {
-        return !value.bytes().any(|byte| byte.is_ascii_control());
+    if value.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return true;
     }
     let mut script = None;
     value.chars().all(|letter| {

@@ -145,16 +145,19 @@ pub struct SpanContext {
 impl SpanContext {
     /// Reads `<32 hex digits>-<16 hex digits>`; `None` for anything else (Envoy writes `-` when nothing is traced).
     pub fn parse(text: &[u8]) -> Option<Self> {
-        let text = std::str::from_utf8(text).ok()?;
-        let (trace, span) = text.split_once('-')?;
-        let hex = |digits: &str, len| digits.len() == len && digits.bytes().all(|b| b.is_ascii_hexdigit());
-        if !hex(trace, 32) || !hex(span, 16) {
-            return None;
-        }
-        let trace_id = u128::from_str_radix(trace, 16).ok().filter(|id| *id != 0)?;
-        let span_id = u64::from_str_radix(span, 16).ok().filter(|id| *id != 0)?;
+        let (trace, rest) = text.split_first_chunk::<32>()?;
+        let span: &[u8; 16] = rest.strip_prefix(b"-")?.try_into().ok()?;
+        let trace_id = number(trace)?;
+        let span_id = u64::try_from(number(span)?).ok()?;
         Some(Self { trace_id, span_id })
     }
+}
+
+/// The number that hexadecimal digits stand for, unless it is zero.
+fn number(digits: &[u8]) -> Option<u128> {
+    // A sign would be read too.
+    let digits = std::str::from_utf8(digits).ok().filter(|_| digits.iter().all(u8::is_ascii_hexdigit))?;
+    u128::from_str_radix(digits, 16).ok().filter(|number| *number != 0)
 }
 
 /// A unique, opaque AWU id (§2.2), stable for life and never reused.
@@ -181,11 +184,25 @@ impl AwuId {
     }
 }
 
-/// Lower-case hexadecimal; formatting a 128-bit number costs a call's worth of divisions.
+/// Lower-case hexadecimal of whole groups of four bytes, a group at a time; formatting a 128-bit number costs a call's worth of divisions.
 fn hex(bytes: &[u8]) -> String {
-    let digit = |nibble: u8| nibble.wrapping_add(if nibble < 10 { b'0' } else { b'a' - 10 });
-    let digits = bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0x0f)]);
-    digits.map(char::from).collect()
+    let mut digits = Vec::with_capacity(bytes.len().saturating_mul(2));
+    for four in bytes.as_chunks().0 {
+        digits.extend_from_slice(&eight_digits(u32::from_be_bytes(*four)));
+    }
+    String::from_utf8(digits).unwrap_or_default()
+}
+
+/// The digits of a number, each made in a byte of its own.
+const fn eight_digits(number: u32) -> [u8; 8] {
+    const ONES: u64 = u64::from_be_bytes([1; 8]);
+    const ZEROES: u64 = u64::from_be_bytes([b'0'; 8]);
+    let halves = (number as u64 | (number as u64) << 16) & 0x0000_ffff_0000_ffff;
+    let bytes = (halves | halves << 8) & 0x00ff_00ff_00ff_00ff;
+    let nibbles = (bytes | bytes << 4) & 0x0f0f_0f0f_0f0f_0f0f;
+    // Of a nibble and 6 the fifth bit says that it is a letter, and letters begin further on than digits end.
+    let letters = (nibbles.wrapping_add(6 * ONES) >> 4) & ONES;
+    nibbles.wrapping_add(ZEROES).wrapping_add(letters.wrapping_mul((b'a' - b'9' - 1) as u64)).to_be_bytes()
 }
 
 /// One AI Workload Unit: identity, attribution and operation, fixed from the moment it exists.

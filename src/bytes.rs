@@ -1,16 +1,28 @@
 //! Comparing short runs of bytes: wasm has no instruction for it, and its C library compares one byte at a time.
 
-/// Whether both are the same, eight bytes at a time; the last eight overlap those before.
+/// Whether both are the same, eight or four bytes at a time; the last of them overlap those before.
 #[inline]
 pub fn same(one: &[u8], other: &[u8]) -> bool {
     if one.len() != other.len() {
         return false;
     }
     let (Some(last), Some(other_last)) = (one.last_chunk::<8>(), other.last_chunk::<8>()) else {
-        return one.iter().zip(other).all(|(a, b)| a == b);
+        return same_short(one, other);
     };
     let (words, other_words) = (one.as_chunks::<8>().0, other.as_chunks::<8>().0);
     same_word(last, other_last) && words.iter().zip(other_words).all(|(a, b)| same_word(a, b))
+}
+
+/// The same of less than eight bytes each, and as many.
+#[inline]
+fn same_short(one: &[u8], other: &[u8]) -> bool {
+    match (one.first_chunk(), one.last_chunk(), other.first_chunk(), other.last_chunk()) {
+        (Some(first), Some(last), Some(other_first), Some(other_last)) => {
+            u32::from_le_bytes(*first) == u32::from_le_bytes(*other_first)
+                && u32::from_le_bytes(*last) == u32::from_le_bytes(*other_last)
+        }
+        _ => one.iter().zip(other).all(|(a, b)| a == b),
+    }
 }
 
 #[inline]

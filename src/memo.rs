@@ -86,13 +86,11 @@ fn is_made_of(key: &str, arguments: &[&str]) -> bool {
 fn place(arguments: &[&str]) -> usize {
     const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
     let mut hash = 0_u64;
+    let mut mix = |bytes: u64| hash = (hash.rotate_left(23) ^ bytes).wrapping_mul(ODD);
     for argument in arguments {
-        let (words, rest) = argument.as_bytes().as_chunks::<8>();
-        let mut last = [0; 8];
-        last.iter_mut().zip(rest).for_each(|(slot, byte)| *slot = *byte);
-        for word in words.iter().chain([&last]) {
-            hash = (hash.rotate_left(23) ^ u64::from_le_bytes(*word)).wrapping_mul(ODD);
-        }
+        let (words, rest) = argument.as_bytes().as_chunks();
+        words.iter().for_each(|word| mix(u64::from_le_bytes(*word)));
+        mix(rest.iter().fold(0, |word, byte| word << 8 | u64::from(*byte)));
     }
     usize::try_from(hash >> 58).unwrap_or(0)
 }

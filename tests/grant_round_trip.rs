@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use genops::config::{Config, parse};
 use genops::exchange::{Event, Exchange, Flow, LocalReply};
-use genops::headers::Headers;
+use genops::headers::{HeaderPairs, Headers};
 use genops::ports::{Clock, Expected, Properties, Random, Store, StoreError, Version};
 use genops::testing::MemoryStore;
 use genops::timestamp::Timestamp;
@@ -72,7 +72,8 @@ fn call(
     ];
     headers.extend(grant.map(|grant| (&b"x-genops-grant"[..], grant.as_bytes())));
     let mut exchange = Exchange::new(config.clone());
-    let request = Event::RequestHeaders { headers: Headers::new(&headers), end_of_stream: false };
+    let pairs = HeaderPairs::new(&headers);
+    let request = Event::RequestHeaders { headers: Headers::of(&pairs), end_of_stream: false };
     assert_eq!(exchange.step(request, world).flow, Flow::Hold);
     match exchange.step(Event::RequestBody { body: body.to_string().as_bytes() }, world).flow {
         Flow::Reply(reply) => Some(*reply),

@@ -16,7 +16,7 @@ use genops::budget::{Budget, Enforcement};
 use genops::config::{Config, parse};
 use genops::cost;
 use genops::exchange::{Effects, Event, Exchange, Flow};
-use genops::headers::Headers;
+use genops::headers::{HeaderPairs, Headers};
 use genops::ledger::{self, Claim};
 use genops::ports::{Expected, Store, StoreError, Version};
 use genops::testing::{MemoryStore, Still};
@@ -164,7 +164,8 @@ fn decide(config: &Rc<Config>, host: &Still<Crowded>, call: &Call, body: &str) -
         (b"x-genops-environment", b"production"),
         (b"x-genops-trace", b"6d8b83eb3f8d3c0d8628f078df7ab76f-94abd4f4766ca0c0"),
     ];
-    let headers = Headers::new(&headers);
+    let pairs = HeaderPairs::new(&headers);
+    let headers = Headers::of(&pairs);
     exchange.step(Event::RequestHeaders { headers, end_of_stream: false }, host);
     exchange.step(Event::RequestBody { body: body.as_bytes() }, host)
 }

@@ -12,7 +12,7 @@ use std::rc::Rc;
 
 use genops::config::parse;
 use genops::exchange::{Effects, Event, Exchange, Flow};
-use genops::headers::Headers;
+use genops::headers::{HeaderPairs, Headers};
 use genops::telemetry::metric::Metric;
 use genops::testing::{MemoryStore, Still};
 use genops::timestamp::Timestamp;
@@ -41,7 +41,10 @@ fn govern(policies: &[Value], body: &str) -> Effects {
         Exchange::new(config),
         Still { store: MemoryStore::default(), now: Timestamp::from_seconds(1_771_243_200) },
     );
-    exchange.step(Event::RequestHeaders { headers: Headers::new(HEADERS), end_of_stream: false }, &host);
+    exchange.step(
+        Event::RequestHeaders { headers: Headers::of(&HeaderPairs::new(HEADERS)), end_of_stream: false },
+        &host,
+    );
     exchange.step(Event::RequestBody { body: body.as_bytes() }, &host)
 }
 

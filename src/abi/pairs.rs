@@ -4,15 +4,13 @@
 
 /// Splits a serialised map into borrowed pairs; a truncated map gives the pairs that are whole.
 pub(super) fn parse(map: &[u8]) -> Vec<(&[u8], &[u8])> {
-    let Some((count, mut sizes)) = figure(map) else { return Vec::new() };
-    let Some(mut text) = sizes.get(count.saturating_mul(8)..) else { return Vec::new() };
-    let mut pairs = Vec::with_capacity(count);
-    for _ in 0..count {
-        let Some((key_size, rest)) = figure(sizes) else { break };
-        let Some((value_size, rest)) = figure(rest) else { break };
-        sizes = rest;
-        let Some((key, rest)) = terminated(text, key_size) else { break };
-        let Some((value, rest)) = terminated(rest, value_size) else { break };
+    let Some((count, rest)) = map.split_first_chunk() else { return Vec::new() };
+    let sizes = size(*count).saturating_mul(8);
+    let Some((sizes, mut text)) = rest.split_at_checked(sizes) else { return Vec::new() };
+    let mut pairs = Vec::with_capacity(sizes.len() / 8);
+    for [key, value] in sizes.as_chunks::<4>().0.as_chunks().0 {
+        let Some((key, rest)) = terminated(text, size(*key)) else { break };
+        let Some((value, rest)) = terminated(rest, size(*value)) else { break };
         text = rest;
         pairs.push((key, value));
     }
@@ -39,9 +37,8 @@ pub(super) fn serialize(pairs: &[(&str, &str)]) -> Vec<u8> {
     map
 }
 
-fn figure(bytes: &[u8]) -> Option<(usize, &[u8])> {
-    let (figure, rest) = bytes.split_first_chunk::<4>()?;
-    Some((usize::try_from(u32::from_le_bytes(*figure)).ok()?, rest))
+fn size(figure: [u8; 4]) -> usize {
+    usize::try_from(u32::from_le_bytes(figure)).unwrap_or(usize::MAX)
 }
 
 fn terminated(bytes: &[u8], size: usize) -> Option<(&[u8], &[u8])> {

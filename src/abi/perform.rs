@@ -84,8 +84,10 @@ pub(super) struct Bodies {
 /// Does everything but the flow, which is the callback's return value.
 #[must_use]
 pub(super) fn perform(effects: &Effects, outlets: &Outlets) -> Bodies {
-    let request_edited = edit(Map::Request, &effects.request_headers);
-    edit(Map::Response, &effects.response_headers);
+    let request_edited = effects.request_headers.is_empty() || edit(Map::Request, &effects.request_headers);
+    if !effects.response_headers.is_empty() {
+        edit(Map::Response, &effects.response_headers);
+    }
     let (request, response) = (effects.request_body.as_ref(), effects.response_body.as_ref());
     let bodies = Bodies {
         request: request.is_none_or(|body| request_edited && replaced(Buffer::RequestBody, "request", body)),
@@ -148,7 +150,7 @@ fn edit(map: Map, edits: &[HeaderEdit]) -> bool {
             HeaderEdit::Add(name, value) => {
                 ("add header", *name, raw::add_header(map, name, value.as_bytes()))
             }
-            HeaderEdit::Remove(name) => ("remove header", name.as_str(), raw::remove_header(map, name)),
+            HeaderEdit::Remove(name) => ("remove header", &**name, raw::remove_header(map, name)),
         };
         all &= edited.is_ok();
         complain(what, name, edited);
@@ -158,6 +160,11 @@ fn edit(map: Map, edits: &[HeaderEdit]) -> bool {
 
 fn complain(what: &str, subject: impl std::fmt::Display, result: Result<(), HostError>) {
     if let Err(error) = result {
-        log::warn!("genops: cannot {what} {subject}: host status {}", error.0);
+        warn(what, &subject, error);
     }
+}
+
+#[cold]
+fn warn(what: &str, subject: &dyn std::fmt::Display, error: HostError) {
+    log::warn!("genops: cannot {what} {subject}: host status {}", error.0);
 }

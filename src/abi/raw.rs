@@ -8,7 +8,7 @@
 
 use std::ptr;
 
-use crate::headers::Headers;
+use crate::headers::{HeaderPairs, Headers};
 
 /// A status other than success, as the host gave it (proxy-wasm ABI 0.2.1, "proxy_status_t").
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -130,7 +130,7 @@ pub(super) fn with_headers<T>(map: Map, read: impl FnOnce(Headers<'_>) -> T) -> 
     // SAFETY: both out-pointers are live locals.
     let map =
         bytes(|data, size| unsafe { proxy_get_header_map_pairs(map as u32, data, size) }).unwrap_or_default();
-    read(Headers::new(&super::pairs::parse(&map)))
+    read(Headers::of(&HeaderPairs::new(&super::pairs::parse(&map))))
 }
 
 /// Sets a header, replacing every earlier value.

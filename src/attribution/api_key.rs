@@ -51,6 +51,7 @@ fn position(known: &[ApiKey], digest: &[u8; 32]) -> Option<usize> {
 mod tests {
     use super::*;
     use crate::awu::{Attribute, Attribution};
+    use crate::headers::HeaderPairs;
 
     fn known(keys: &[&str]) -> Vec<ApiKey> {
         let entry = |key: &&str| ApiKey {
@@ -63,7 +64,10 @@ mod tests {
     fn team(pairs: &[(&str, &str)]) -> Option<String> {
         let known = known(&["sk-one", "sk-two", "sk-three"]);
         let pairs: Vec<(&[u8], &[u8])> = pairs.iter().map(|(k, v)| (k.as_bytes(), v.as_bytes())).collect();
-        holder(&known, Headers::new(&pairs))?.attributes.get(Attribute::Team).map(str::to_owned)
+        holder(&known, Headers::of(&HeaderPairs::new(&pairs)))?
+            .attributes
+            .get(Attribute::Team)
+            .map(str::to_owned)
     }
 
     #[test]

@@ -57,11 +57,12 @@ fn decoded(value: &[u8]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::headers::HeaderPairs;
 
     fn team(lines: &[&str]) -> Option<String> {
         let pairs: Vec<(&[u8], &[u8])> =
             lines.iter().map(|line| (&b"baggage"[..], line.as_bytes())).collect();
-        member(Headers::new(&pairs), "genops.team")
+        member(Headers::of(&HeaderPairs::new(&pairs)), "genops.team")
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::config::parse;
+use crate::headers::HeaderPairs;
 
 /// A host that knows nothing.
 struct Nothing;
@@ -19,7 +20,7 @@ fn team(pairs: &[(&str, &[u8])], rule: &str) -> Resolved {
     );
     let rules = parse(&text).unwrap_or_else(|invalid| panic!("{invalid}")).attribution;
     let pairs: Vec<(&[u8], &[u8])> = pairs.iter().map(|(k, v)| (k.as_bytes(), *v)).collect();
-    resolve(&rules, Headers::new(&pairs), &Nothing)
+    resolve(&rules, Headers::of(&HeaderPairs::new(&pairs)), &Nothing)
 }
 
 const TWO_HEADERS: &str = r#""sources": [{"header": "x-team"}, {"header": "x-group"}]"#;

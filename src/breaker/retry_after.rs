@@ -11,11 +11,11 @@ use crate::timestamp::Timestamp;
 /// The time asked for, from `now` on where a date says until when.
 ///
 /// ```
-/// use genops::{breaker, headers::Headers, timestamp::Timestamp};
+/// use genops::{breaker, headers::{HeaderPairs, Headers}, timestamp::Timestamp};
 ///
 /// let date: [(&[u8], &[u8]); 1] = [(b"retry-after", b"Sun, 06 Nov 1994 08:49:37 GMT")];
 /// let now = || Timestamp::from_seconds(784_111_767);
-/// assert_eq!(breaker::retry_after_ms(Headers::new(&date), now), Some(10_000));
+/// assert_eq!(breaker::retry_after_ms(Headers::of(&HeaderPairs::new(&date)), now), Some(10_000));
 /// ```
 pub fn retry_after_ms(headers: Headers<'_>, now: impl FnOnce() -> Timestamp) -> Option<u64> {
     let milliseconds = |text: &str| text.trim().parse().ok();
@@ -47,6 +47,7 @@ fn date(text: &str) -> Option<Timestamp> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::headers::HeaderPairs;
     use proptest::prelude::*;
 
     const WEEKDAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
@@ -55,7 +56,7 @@ mod tests {
 
     fn asked(name: &str, value: &str, now_s: u64) -> Option<u64> {
         let pairs: [(&[u8], &[u8]); 1] = [(name.as_bytes(), value.as_bytes())];
-        retry_after_ms(Headers::new(&pairs), || Timestamp::from_seconds(now_s))
+        retry_after_ms(Headers::of(&HeaderPairs::new(&pairs)), || Timestamp::from_seconds(now_s))
     }
 
     /// Sun, 06 Nov 1994 08:49:37 GMT.

@@ -19,6 +19,7 @@ pub(super) struct Call {
     pub(super) endpoint: Endpoint,
     /// Whether a span is there that attributes would reach.
     pub(super) has_span: bool,
+    /// Where it is a form: what else it can be, the body is read as JSON.
     pub(super) content_type: Option<String>,
     pub(super) edits: Vec<HeaderEdit>,
     /// Whether a stream's usage is to be asked for.

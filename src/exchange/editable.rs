@@ -76,11 +76,12 @@ fn is_vouched_for(headers: Headers<'_>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::headers::HeaderPairs;
 
     fn vouched(headers: &[(&str, &str)]) -> bool {
         let pairs: Vec<(&[u8], &[u8])> =
             headers.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes())).collect();
-        is_vouched_for(Headers::new(&pairs))
+        is_vouched_for(Headers::of(&HeaderPairs::new(&pairs)))
     }
 
     #[test]

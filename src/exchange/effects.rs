@@ -1,5 +1,6 @@
 //! What the exchange wants done: values that the edge performs.
 
+use std::borrow::Cow;
 use std::rc::Rc;
 
 use crate::awu::Awu;
@@ -78,9 +79,9 @@ pub struct LocalReply {
 #[derive(Debug, PartialEq, Eq)]
 pub enum HeaderEdit {
     /// Set, replacing every earlier value.
-    Set(&'static str, String),
+    Set(&'static str, Cow<'static, str>),
     /// Added, where no value stands: the edits before have removed what stood there.
-    Add(&'static str, String),
+    Add(&'static str, Cow<'static, str>),
     /// Remove every value.
-    Remove(String),
+    Remove(Cow<'static, str>),
 }

@@ -1,7 +1,10 @@
 //! The headers that belong to the filter: `x-genops-*`, which nobody else may set.
 
+use std::borrow::Cow;
+
 use super::effects::HeaderEdit;
-use crate::awu::Attribution;
+use crate::awu::{Attribute, Attribution};
+use crate::bytes;
 use crate::config::Config;
 use crate::headers::Headers;
 
@@ -54,13 +57,28 @@ fn forward(headers: Headers<'_>, attribution: &Attribution, edits: &mut Vec<Head
     edits.extend(own(headers).filter(|name| !told(name)).map(HeaderEdit::Remove));
     let changed =
         attribution.iter().filter(|(attribute, value)| headers.unique(attribute.header()) != Some(value));
-    edits.extend(changed.map(|(attribute, value)| HeaderEdit::Set(attribute.header(), value.to_owned())));
+    edits.extend(
+        changed.map(|(attribute, value)| HeaderEdit::Set(attribute.header(), value.to_owned().into())),
+    );
 }
 
 /// Own names that occur, each once.
-fn own(headers: Headers<'_>) -> impl Iterator<Item = String> {
-    let mut seen: Vec<&str> = headers.own().collect();
-    seen.sort_unstable();
-    seen.dedup();
-    seen.into_iter().map(str::to_owned)
+fn own(headers: Headers<'_>) -> impl Iterator<Item = Cow<'static, str>> {
+    let mut seen: Vec<&[u8]> = Vec::new();
+    for name in headers.own() {
+        if let Err(place) = seen.binary_search(&name) {
+            seen.insert(place, name);
+        }
+    }
+    seen.into_iter().filter_map(|name| match known(name) {
+        Some(known) => Some(known.into()),
+        None => Some(std::str::from_utf8(name).ok()?.to_owned().into()),
+    })
+}
+
+/// The own name that these bytes are, if it is one that most requests bring: it need not be copied.
+fn known(name: &[u8]) -> Option<&'static str> {
+    const KNOWN: [&str; 4] =
+        [TRACE, Attribute::Team.header(), Attribute::Project.header(), Attribute::Environment.header()];
+    KNOWN.into_iter().find(|known| bytes::same(known.as_bytes(), name))
 }

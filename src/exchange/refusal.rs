@@ -75,7 +75,7 @@ pub(super) fn forestalled(
     if let Flow::Reply(reply) = std::mem::take(&mut effects.flow) {
         names::clean(headers, &mut effects.response_headers);
         let own = reply.headers.into_iter().filter(|(name, _)| name.starts_with(OWN_PREFIX));
-        effects.response_headers.extend(own.map(|(name, value)| HeaderEdit::Set(name, value)));
+        effects.response_headers.extend(own.map(|(name, value)| HeaderEdit::Set(name, value.into())));
     }
     state
 }

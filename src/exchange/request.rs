@@ -63,7 +63,7 @@ pub(super) fn begin(
         awu,
         endpoint,
         has_span: trace != Some(names::NOT_TRACED) || config.telemetry.attributes_without_span,
-        content_type: headers.unique("content-type").map(str::to_owned),
+        content_type: headers.unique("content-type").filter(|it| provider::is_form(it)).map(str::to_owned),
         edits,
         include_usage,
         editable: Editable::of(config, headers),
@@ -218,7 +218,7 @@ fn clean(headers: Headers<'_>, metric: Metric, effects: &mut Effects) -> State {
 fn narrow_encoding(headers: Headers<'_>, edits: &mut Vec<HeaderEdit>) {
     const ACCEPT_ENCODING: &str = "accept-encoding";
     if headers.all(ACCEPT_ENCODING).any(|value| value != b"identity") {
-        edits.push(HeaderEdit::Set(ACCEPT_ENCODING, "identity".to_owned()));
+        edits.push(HeaderEdit::Set(ACCEPT_ENCODING, "identity".into()));
     }
 }
 

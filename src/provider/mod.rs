@@ -20,4 +20,4 @@ pub use endpoint::{Api, Endpoint, Provider};
 pub use framing::Base64;
 pub use json::Malformed;
 pub use recognise::{recognise, recognise_at, recognise_upgrade};
-pub use request::{EditedRequest, RequestEdits, Unreadable};
+pub use request::{EditedRequest, RequestEdits, Unreadable, is_form};

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use genops::awu::{Attribute, Awu};
 use genops::config::parse;
 use genops::exchange::{Effects, Event, Exchange};
-use genops::headers::Headers;
+use genops::headers::{HeaderPairs, Headers};
 
 use crate::surroundings::Surroundings;
 
@@ -39,8 +39,10 @@ fn s2_3_nothing_that_changes_later_changes_an_awu() {
         (b":path", b"/v1/chat/completions"),
         (b"content-type", b"application/json"),
     ];
-    let first =
-        exchange.step(Event::RequestHeaders { headers: Headers::new(&request), end_of_stream: false }, &host);
+    let first = exchange.step(
+        Event::RequestHeaders { headers: Headers::of(&HeaderPairs::new(&request)), end_of_stream: false },
+        &host,
+    );
     assert_eq!(host.take_asked().len(), 3);
     // Filters behind this one, a route that is chosen anew, and answers that call themselves something else.
     host.learn(CLAIM, b"ads");
@@ -52,7 +54,10 @@ fn s2_3_nothing_that_changes_later_changes_an_awu() {
     let usage = br#"{"usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}}"#;
     let later = [
         exchange.step(Event::RequestBody { body }, &host),
-        exchange.step(Event::ResponseHeaders { headers: Headers::new(&answer), end_of_stream: false }, &host),
+        exchange.step(
+            Event::ResponseHeaders { headers: Headers::of(&HeaderPairs::new(&answer)), end_of_stream: false },
+            &host,
+        ),
         exchange.step(Event::ResponseBody { chunk: usage, end_of_stream: true }, &host),
         exchange.step(Event::Done, &host),
     ];

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use genops::awu::Attribute;
 use genops::config::Attributing;
+use genops::headers::{HeaderPairs, Headers};
 use proptest::prelude::*;
 
 use crate::surroundings::{Surroundings, team_rules};
@@ -193,7 +194,7 @@ proptest! {
         host.learn("connection/uri_san_peer_certificate", &header);
         let pairs: [(&[u8], &[u8]); 3] =
             [(b"x", &header), (b"baggage", baggage.as_bytes()), (b"authorization", &header)];
-        let resolved = genops::attribution::resolve(&rules, genops::headers::Headers::new(&pairs), &host);
+        let resolved = genops::attribution::resolve(&rules, Headers::of(&HeaderPairs::new(&pairs)), &host);
         for (attribute, value) in resolved.attribution.iter() {
             let meaningful = genops::attribute_value::meaningful(value);
             prop_assert_eq!(meaningful, Some(value), "{}", attribute.as_str());

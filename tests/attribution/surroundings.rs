@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use genops::attribution::{Resolved, resolve};
 use genops::config::{Attributing, parse};
-use genops::headers::Headers;
+use genops::headers::{HeaderPairs, Headers};
 use genops::ports::{Clock, Expected, Properties, Random, Store, StoreError, Version};
 use genops::testing::MemoryStore;
 use genops::timestamp::Timestamp;
@@ -41,7 +41,7 @@ impl Surroundings {
     /// What these headers resolve to here.
     pub(crate) fn resolve(&self, rules: &Attributing, headers: &[(&str, &str)]) -> Resolved {
         let pairs: Vec<(&[u8], &[u8])> = headers.iter().map(|(k, v)| (k.as_bytes(), v.as_bytes())).collect();
-        resolve(rules, Headers::new(&pairs), self)
+        resolve(rules, Headers::of(&HeaderPairs::new(&pairs)), self)
     }
 }
 

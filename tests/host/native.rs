@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use genops::config::{self, Config};
 use genops::exchange::{Effects, Event, Exchange, Flow, HeaderEdit, Worker};
-use genops::headers::Headers;
+use genops::headers::{HeaderPairs, Headers};
 use genops::recall::Recall;
 use genops::telemetry::Value;
 use genops::telemetry::event::span_attributes;
@@ -182,7 +182,7 @@ fn perform_edit(world: &mut World, stream: u32, map: Map, edit: &HeaderEdit) -> 
     let (what, name) = match edit {
         HeaderEdit::Set(name, _) => ("set header", *name),
         HeaderEdit::Add(name, _) => ("add header", *name),
-        HeaderEdit::Remove(name) => ("remove header", name.as_str()),
+        HeaderEdit::Remove(name) => ("remove header", &**name),
     };
     let edited = world.editable(stream, map).map(|map| match edit {
         HeaderEdit::Set(_, value) => map.set(name.as_bytes(), value.as_bytes()),
@@ -285,7 +285,10 @@ impl Stage for Native {
     fn request_headers(&mut self, stream: u32, _count: usize, end_of_stream: bool) -> Result<Action, Trap> {
         let headers = self.headers(stream, Map::Request);
         let headers = &headers.pairs();
-        Ok(self.step(stream, Event::RequestHeaders { headers: Headers::new(headers), end_of_stream }))
+        Ok(self.step(
+            stream,
+            Event::RequestHeaders { headers: Headers::of(&HeaderPairs::new(headers)), end_of_stream },
+        ))
     }
 
     fn request_body(&mut self, stream: u32, size: usize, end_of_stream: bool) -> Result<Action, Trap> {
@@ -310,7 +313,10 @@ impl Stage for Native {
         }
         let headers = self.headers(stream, Map::Response);
         let headers = &headers.pairs();
-        Ok(self.step(stream, Event::ResponseHeaders { headers: Headers::new(headers), end_of_stream }))
+        Ok(self.step(
+            stream,
+            Event::ResponseHeaders { headers: Headers::of(&HeaderPairs::new(headers)), end_of_stream },
+        ))
     }
 
     fn response_body(&mut self, stream: u32, size: usize, end_of_stream: bool) -> Result<Action, Trap> {

@@ -17,7 +17,7 @@ use std::cell::{Cell, RefCell};
 use genops::amount::Amount;
 use genops::config::Config;
 use genops::exchange::{Effects, Event, Exchange, Flow, HeaderEdit};
-use genops::headers::Headers;
+use genops::headers::{HeaderPairs, Headers};
 use genops::ledger;
 use genops::limit::{self, Take};
 use genops::ports::Clock;
@@ -40,13 +40,19 @@ fn step(exchange: &mut Exchange, world: &World, happening: &Happening) -> Option
     match happening {
         Happening::RequestHeaders(pairs, end_of_stream) => {
             let pairs = view(pairs);
-            tell(Event::RequestHeaders { headers: Headers::new(&pairs), end_of_stream: *end_of_stream })
+            tell(Event::RequestHeaders {
+                headers: Headers::of(&HeaderPairs::new(&pairs)),
+                end_of_stream: *end_of_stream,
+            })
         }
         Happening::RequestBody(body) => tell(Event::RequestBody { body }),
         Happening::RequestTooLarge(bytes) => tell(Event::RequestTooLarge { bytes: *bytes }),
         Happening::ResponseHeaders(pairs, end_of_stream) => {
             let pairs = view(pairs);
-            tell(Event::ResponseHeaders { headers: Headers::new(&pairs), end_of_stream: *end_of_stream })
+            tell(Event::ResponseHeaders {
+                headers: Headers::of(&HeaderPairs::new(&pairs)),
+                end_of_stream: *end_of_stream,
+            })
         }
         Happening::ResponseBody(chunk, end_of_stream) => {
             tell(Event::ResponseBody { chunk, end_of_stream: *end_of_stream })

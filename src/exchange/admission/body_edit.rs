@@ -41,7 +41,7 @@ fn edit(admission: &Admission<'_>, states_length: bool, effects: &mut Effects) -
     let edits = RequestEdits { include_usage: wants_usage(admission), output_cap: cap.forwarded() };
     let Some(edited) = call.endpoint.edit_request(body, facts, &edits) else { return Forwarded::default() };
     if states_length {
-        effects.request_headers.push(HeaderEdit::Set("content-length", edited.body.len().to_string()));
+        effects.request_headers.push(HeaderEdit::Set("content-length", edited.body.len().to_string().into()));
     }
     effects.request_body = Some(edited.body);
     let capped = edits.output_cap.filter(|_| edited.caps_output);

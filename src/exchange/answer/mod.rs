@@ -57,7 +57,7 @@ impl Execution {
         names::clean(headers, edits);
         self.report(edits);
         let more = std::mem::take(&mut self.answer_headers);
-        edits.extend(more.into_iter().map(|(name, value)| HeaderEdit::Set(name, value)));
+        edits.extend(more.into_iter().map(|(name, value)| HeaderEdit::Set(name, value.into())));
         let status = headers.unique(":status").and_then(|text| text.parse().ok()).unwrap_or(0);
         let origin = Origin::of(status, ports);
         if let Some(watch) = &mut self.watch {
@@ -201,19 +201,24 @@ impl Execution {
     fn report(&self, edits: &mut Vec<HeaderEdit>) {
         // As many as follow, and what the stages may add.
         edits.reserve(8);
-        edits.push(HeaderEdit::Add(names::POLICY_RESULT, self.decision.result().as_str().to_owned()));
+        edits.push(HeaderEdit::Add(names::POLICY_RESULT, self.decision.result().as_str().into()));
         if let Some(code) = self.decision.reason_code() {
-            edits.push(HeaderEdit::Add(names::REASON_CODE, code.as_str().to_owned()));
+            edits.push(HeaderEdit::Add(names::REASON_CODE, code.as_str().into()));
         }
-        edits.push(HeaderEdit::Add(names::AWU_ID, self.awu.id().as_str().to_owned()));
-        edits.extend(self.forwarded.headers.iter().map(|(name, value)| HeaderEdit::Add(name, value.clone())));
+        edits.push(HeaderEdit::Add(names::AWU_ID, self.awu.id().as_str().to_owned().into()));
+        edits.extend(
+            self.forwarded.headers.iter().map(|(name, value)| HeaderEdit::Add(name, value.clone().into())),
+        );
         if let Some(governing) = &self.governing {
             let unit = governing.unit();
             edits.extend([
-                HeaderEdit::Add(names::RESERVED, Display(governing.amount, unit).to_string()),
-                HeaderEdit::Add(names::UNIT, unit.as_str().to_owned()),
-                HeaderEdit::Add(names::BUDGET_NAME, governing.budget.name.as_ref().to_owned()),
-                HeaderEdit::Add(names::BUDGET_REMAINING, Display(governing.balance.left(), unit).to_string()),
+                HeaderEdit::Add(names::RESERVED, Display(governing.amount, unit).to_string().into()),
+                HeaderEdit::Add(names::UNIT, unit.as_str().to_owned().into()),
+                HeaderEdit::Add(names::BUDGET_NAME, governing.budget.name.as_ref().to_owned().into()),
+                HeaderEdit::Add(
+                    names::BUDGET_REMAINING,
+                    Display(governing.balance.left(), unit).to_string().into(),
+                ),
             ]);
         }
     }

@@ -1,5 +1,7 @@
 //! The end of an AWU: post or void every reservation, reconcile, report (§2.4, §3.3).
 
+use std::sync::Arc;
+
 use crate::amount::{Amount, Unit};
 use crate::config::Config;
 use crate::cost::{self, Consumption};
@@ -44,7 +46,7 @@ pub(crate) fn settle(
         let settlement = resolve(config, reservation, actual, now, ports, effects, &mut unsettled);
         let balance = settlement.as_ref().and_then(|settlement| settlement.balance);
         let governs =
-            execution.governing.as_ref().is_some_and(|governing| governing.budget.name == budget.name);
+            execution.governing.as_ref().is_some_and(|governing| Arc::ptr_eq(&governing.budget, &budget));
         if let (true, Some(governing), Some(balance)) = (governs, &mut execution.governing, balance) {
             governing.balance = balance;
         }

@@ -29,7 +29,7 @@ impl HiddenUsage {
             return None;
         }
         let present = OF_THE_WHOLE.iter().filter(|name| headers.all(name).next().is_some());
-        edits.extend(present.map(|name| HeaderEdit::Remove((*name).to_owned())));
+        edits.extend(present.map(|name| HeaderEdit::Remove((*name).into())));
         Some(Box::new(Self { remover: UsageChunkRemover::new() }))
     }
 

@@ -18,9 +18,10 @@ const STREAM_OPTIONS: Node<R> =
 /// Anthropic's way to ask for reasoning; `max_tokens` has to be larger.
 pub(super) const THINKING: Node<R> = node("thinking", &[leaf("budget_tokens", R::Reasoning)]);
 
-/// `chat/completions`.
+/// `chat/completions`. Here and below what most calls state comes first, which is then found first.
 pub(super) static CHAT: RequestShape = RequestShape::new(&[
     leaf("model", R::Model),
+    measure("messages", Content),
     leaf("models", R::FallbackModels),
     leaf("stream", R::Stream),
     STREAM_OPTIONS,
@@ -33,7 +34,6 @@ pub(super) static CHAT: RequestShape = RequestShape::new(&[
     leaf("thinking_budget", R::ReasoningBeside),
     node("reasoning", &[leaf("max_tokens", R::Reasoning)]),
     THINKING,
-    measure("messages", Content),
     measure("tools", Schema),
     measure("functions", Schema),
     measure("response_format", Schema),
@@ -123,21 +123,21 @@ const OUTPUT_DETAILS: &[Node<A>] = &[
 /// The usage object, under both generations of names.
 pub(super) const USAGE: &[Node<A>] = &[
     leaf("prompt_tokens", A::Figure(Figure::Input)),
-    leaf("input_tokens", A::Figure(Figure::Input)),
     leaf("completion_tokens", A::Figure(Figure::Output)),
-    leaf("output_tokens", A::Figure(Figure::Output)),
     leaf("total_tokens", A::Figure(Figure::Total)),
+    node("prompt_tokens_details", INPUT_DETAILS),
+    node("completion_tokens_details", OUTPUT_DETAILS),
+    leaf("input_tokens", A::Figure(Figure::Input)),
+    leaf("output_tokens", A::Figure(Figure::Output)),
     leaf("cached_tokens", A::Figure(Figure::CachedAlias)),
     leaf("num_cached_tokens", A::Figure(Figure::CachedAlias)),
     leaf("prompt_cache_hit_tokens", A::Figure(Figure::CachedAlias)),
     leaf("reasoning_tokens", A::Figure(Figure::Reasoning)),
     leaf("seconds", A::Figure(Figure::Seconds)),
     leaf("connector_tokens", A::Figure(Figure::ToolPrompt)),
-    node("prompt_tokens_details", INPUT_DETAILS),
     node("prompt_token_details", INPUT_DETAILS),
     node("input_tokens_details", INPUT_DETAILS),
     node("input_token_details", INPUT_DETAILS),
-    node("completion_tokens_details", OUTPUT_DETAILS),
     node("output_tokens_details", OUTPUT_DETAILS),
     node("output_token_details", OUTPUT_DETAILS),
 ];
@@ -165,8 +165,9 @@ pub(super) static ANSWER: AnswerShape = AnswerShape {
         "",
         &[
             leaf("model", A::Model),
-            leaf("service_tier", A::ServiceTier),
+            node("choices", CHOICE),
             node("usage", USAGE),
+            leaf("service_tier", A::ServiceTier),
             // Images, of which some are billed by number.
             node(
                 "data",
@@ -174,7 +175,6 @@ pub(super) static ANSWER: AnswerShape = AnswerShape {
             ),
             node("result", &[node("usage", USAGE), measure("response", Content)]),
             node("x_groq", &[node("usage", USAGE), ERROR]),
-            node("choices", CHOICE),
             leaf("type", A::Event),
             ERROR,
             leaf("code", A::FlatErrorKind),

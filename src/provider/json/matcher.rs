@@ -31,20 +31,22 @@ pub(crate) enum Kind {
 /// One step of a path.
 pub(crate) struct Node<F: 'static> {
     key: &'static str,
+    /// Its key's [`mark`].
+    mark: u8,
     kind: Kind,
     field: Option<F>,
     children: &'static [Node<F>],
-    /// The [`mark`]s of all children.
+    /// A bit for the mark of each child.
     marks: u64,
 }
 
-/// One of 64 bits, the same for keys that differ in nothing but the case of ASCII letters.
-const fn mark(key: &[u8]) -> u64 {
+/// A number below 64, the same for keys that differ in nothing but the case of ASCII letters.
+const fn mark(key: &[u8]) -> u8 {
     let first = match key {
         [first, ..] => *first | 0x20,
         [] => 0,
     };
-    1 << (key.len().wrapping_mul(5).wrapping_add(first as usize) & 63)
+    (key.len().wrapping_mul(5).wrapping_add(first as usize) & 63) as u8
 }
 
 /// Shows its own step, not the tree below.
@@ -56,28 +58,28 @@ impl<F> fmt::Debug for Node<F> {
 
 /// A path whose value is taken.
 pub(crate) const fn leaf<F>(key: &'static str, field: F) -> Node<F> {
-    Node { key, kind: Kind::Take, field: Some(field), children: &[], marks: 0 }
+    Node { key, mark: mark(key.as_bytes()), kind: Kind::Take, field: Some(field), children: &[], marks: 0 }
 }
 
 /// A path whose text is measured.
 pub(crate) const fn measure<F>(key: &'static str, mode: Mode) -> Node<F> {
-    Node { key, kind: Kind::Measure(mode), field: None, children: &[], marks: 0 }
+    Node { key, mark: mark(key.as_bytes()), kind: Kind::Measure(mode), field: None, children: &[], marks: 0 }
 }
 
 /// A path that leads on.
 pub(crate) const fn node<F>(key: &'static str, children: &'static [Node<F>]) -> Node<F> {
     let (mut marks, mut rest) = (0, children);
     while let [child, others @ ..] = rest {
-        marks |= mark(child.key.as_bytes());
+        marks |= 1 << child.mark;
         rest = others;
     }
-    Node { key, kind: Kind::Branch, field: None, children, marks }
+    Node { key, mark: mark(key.as_bytes()), kind: Kind::Branch, field: None, children, marks }
 }
 
 impl<F> Node<F> {
     /// Whether a child may have this key, in whichever case: tells most keys that are none without a look at any child.
     const fn may_have(&self, key: &[u8]) -> bool {
-        self.marks & mark(key) != 0
+        self.marks >> mark(key) & 1 != 0
     }
 
     /// The step that this key takes.
@@ -85,12 +87,8 @@ impl<F> Node<F> {
         if !self.may_have(key) {
             return None;
         }
-        // Length and first byte tell most keys apart, without a look at the rest.
-        let first = key.first();
-        self.children.iter().find(|child| {
-            let name = child.key.as_bytes();
-            name.len() == key.len() && name.first() == first && bytes::same(name, key)
-        })
+        let mark = mark(key);
+        self.children.iter().find(|child| child.mark == mark && bytes::same(child.key.as_bytes(), key))
     }
 
     /// The same node, also announced to the visitor when a container opens or a scalar comes.

@@ -49,14 +49,14 @@ impl Tokenizer {
         let value = after_blanks(tail);
         let Some((first, tail)) = value.split_first() else { return Ok(value) };
         let at = end.saturating_sub(value.len());
-        if let Some((digits, tail)) = plain_digits(value) {
+        if *first != b'"' {
+            let Some((digits, tail)) = plain_digits(value) else {
+                return self.value(*first, value, tail, at, sink);
+            };
             self.value_ended();
             let span = Span { start: at, end: end.saturating_sub(tail.len()) };
             sink.scalar(Some(Scalar::Number(digits)), span);
             return Ok(tail);
-        }
-        if *first != b'"' {
-            return self.value(*first, value, tail, at, sink);
         }
         let want = sink.wants_string();
         let Some((text, tail)) = plain(value) else {

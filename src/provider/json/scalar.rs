@@ -64,15 +64,8 @@ fn digits(raw: &[u8]) -> (&[u8], &[u8]) {
 /// A non-negative whole number, also when written as `256.0` or `1e3`, as lenient parsers read it. Negative numbers are
 /// 0 to nobody: `None`, like fractions. Too large for 64 bits saturates.
 pub(crate) fn whole_number(raw: &[u8]) -> Option<u64> {
-    /// So many digits always fit: a multiplication that looks for an overflow is a function call in wasm.
-    const FITS: usize = 19;
-    if raw.iter().all(u8::is_ascii_digit) && !raw.is_empty() {
-        let digits = raw.iter().map(|digit| u64::from(digit.wrapping_sub(b'0')));
-        return Some(if raw.len() <= FITS {
-            digits.fold(0, |sum, digit| sum.wrapping_mul(10).wrapping_add(digit))
-        } else {
-            digits.fold(0, |sum: u64, digit| sum.saturating_mul(10).saturating_add(digit))
-        });
+    if let Some(value) = plain(raw) {
+        return Some(value);
     }
     let value: f64 = std::str::from_utf8(raw).ok()?.parse().ok()?;
     #[allow(
@@ -81,6 +74,25 @@ pub(crate) fn whole_number(raw: &[u8]) -> Option<u64> {
         reason = "`as` saturates; sign and fraction checked"
     )]
     (value.is_finite() && value >= 0.0 && value.fract() == 0.0).then_some(value as u64)
+}
+
+/// The number that digits alone stand for.
+fn plain(raw: &[u8]) -> Option<u64> {
+    /// So many digits always fit: a multiplication that looks for an overflow is a function call in wasm.
+    const FITS: usize = 19;
+    let mut value = 0_u64;
+    for byte in raw {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            return None;
+        }
+        value = if raw.len() <= FITS {
+            value.wrapping_mul(10).wrapping_add(digit.into())
+        } else {
+            value.saturating_mul(10).saturating_add(digit.into())
+        };
+    }
+    (!raw.is_empty()).then_some(value)
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ mod tools;
 mod transcribe;
 
 pub use edit::{EditedRequest, RequestEdits};
+pub use multipart::is_form;
 pub use reader::Unreadable;
 
 use super::endpoint::Endpoint;

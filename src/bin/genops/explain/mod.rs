@@ -15,7 +15,7 @@ use std::process::ExitCode;
 use described::Request;
 use genops::config::{Config, parse};
 use genops::exchange::Described;
-use genops::headers::Headers;
+use genops::headers::{HeaderPairs, Headers};
 
 const INVALID: u8 = 1;
 const UNUSABLE: u8 = 2;
@@ -59,7 +59,8 @@ fn explain(arguments: lexopt::Parser) -> Result<ExitCode, String> {
 fn told(config: &Config, request: &Request) -> String {
     let pairs: Vec<(&[u8], &[u8])> =
         request.headers.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes())).collect();
-    let described = Described { headers: Headers::new(&pairs), body: &request.body };
+    let pairs = HeaderPairs::new(&pairs);
+    let described = Described { headers: Headers::of(&pairs), body: &request.body };
     tell::tell(&genops::exchange::explain(config, described, request))
 }
 
