@@ -184,7 +184,8 @@ impl AwuId {
     }
 }
 
-/// Lower-case hexadecimal of whole groups of four bytes, a group at a time; formatting a 128-bit number costs a call's worth of divisions.
+/// Lower-case hexadecimal of whole groups of four bytes, a group at a time; formatting a 128-bit number costs a call's
+/// worth of divisions.
 fn hex(bytes: &[u8]) -> String {
     let mut digits = Vec::with_capacity(bytes.len().saturating_mul(2));
     for four in bytes.as_chunks().0 {
