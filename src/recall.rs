@@ -10,7 +10,8 @@
 //! the write got at least the next one, which is the guess, and every later write of that record a higher one. A record
 //! stands under the guess only if the worker's own write got just that number and nobody wrote there since. What is
 //! remembered is therefore no more than a proposal: only a compare-and-set under its version that succeeds proves it.
-//! (Numbers start again after 2³² writes; as for any compare-and-set, two so far apart are one.)
+//! Numbers start again after 2³² writes, so a worker that rests forgets ([`Recall::rest`]): it must not wake up to numbers
+//! that have come round.
 //!
 //! Knows a [`Store`] and nothing of what records hold.
 
@@ -28,6 +29,9 @@ const MAX_RECORD_BYTES: usize = 2_048;
 /// The longest pause between two guesses is of so many powers of two: 255 writes.
 const MAX_DOUBT: u32 = 8;
 
+/// Writes after a rest until the worker looks where the sequence is: for a few it is not worth it.
+const PAUSE_AFTER_REST: u32 = 3;
+
 /// One worker's memory.
 #[derive(Debug)]
 pub struct Recall(RefCell<Memory>);
@@ -41,10 +45,22 @@ impl Default for Recall {
             pause: 0,
             guessed: false,
             distrusted: false,
+            rests: false,
             records: Vec::new(),
             oldest: 0,
         };
         Self(RefCell::new(memory))
+    }
+}
+
+impl Recall {
+    /// To be called every few seconds at most: a worker that has written nothing since the last time forgets everything.
+    pub fn rest(&self) {
+        let mut memory = self.0.borrow_mut();
+        if std::mem::replace(&mut memory.rests, true) {
+            (memory.highest, memory.lost, memory.pause) = (None, true, PAUSE_AFTER_REST);
+            memory.records.clear();
+        }
     }
 }
 
@@ -62,6 +78,8 @@ struct Memory {
     guessed: bool,
     /// Whether the store was seen to number its writes in any other way.
     distrusted: bool,
+    /// Whether nothing was written since the last call of [`Recall::rest`].
+    rests: bool,
     records: Vec<Remembered>,
     /// Which record is forgotten next.
     oldest: usize,
@@ -87,8 +105,7 @@ pub struct Recalling<'a, S: ?Sized> {
 impl<S: Store + ?Sized> Store for Recalling<'_, S> {
     fn get(&self, key: &str) -> Result<Option<(Vec<u8>, Version)>, StoreError> {
         let read = self.store.get(key);
-        let version = read.as_ref().ok().and_then(Option::as_ref).map(|(_, Version(version))| *version);
-        self.recall.0.borrow_mut().read(version);
+        self.recall.0.borrow_mut().read(key, read.as_ref().ok().and_then(Option::as_ref));
         read
     }
 
@@ -130,12 +147,18 @@ impl Memory {
         Some((std::mem::take(&mut record.bytes), Version(version)))
     }
 
-    fn read(&mut self, version: Option<u32>) {
+    fn read(&mut self, key: &str, record: Option<&(Vec<u8>, Version)>) {
         self.guessed = false;
-        if let Some(version) = version
-            && self.highest.is_none_or(|highest| precedes(highest, version))
+        let Some((bytes, Version(version))) = record else { return };
+        if self.highest.is_none_or(|highest| precedes(highest, *version)) {
+            self.highest = Some(*version);
+        }
+        // A proposal that came to nothing is as good as before, and this one is no guess.
+        if !self.lost
+            && bytes.len() <= MAX_RECORD_BYTES
+            && let Some(remembered) = self.records.iter_mut().find(|remembered| remembered.is(key))
         {
-            self.highest = Some(version);
+            remembered.is_now(key, bytes, Some(*version));
         }
     }
 
@@ -148,6 +171,7 @@ impl Memory {
 
     /// `version` is the number that the write got, where it is known.
     fn wrote(&mut self, key: &str, bytes: &[u8], version: Option<u32>) {
+        self.rests = false;
         if std::mem::take(&mut self.guessed) {
             self.doubt = self.doubt.saturating_sub(1);
         }

@@ -1,7 +1,7 @@
 //! Fakes of the ports that hold state, for tests, benchmarks and the command line; native only.
 //!
 //! [`MemoryStore`] behaves as Envoy's shared data does: versions rise over all keys, nothing is ever deleted, a write against
-//! any version but the current one is a conflict. [`Racing`] lets another worker come in between, and [`Still`] makes all ports of
+//! any version but the current one is a conflict, and one against any version creates what is absent. [`Racing`] lets another worker come in between, and [`Still`] makes all ports of
 //! a store.
 
 use std::cell::RefCell;
@@ -81,7 +81,7 @@ impl Store for MemoryStore {
     fn compare_and_set(&self, key: &str, bytes: &[u8], expected: Expected) -> Result<(), StoreError> {
         let mut records = self.records.borrow_mut();
         let version = records.by_key.get(key).map(|(_, version)| Version(*version));
-        if version.map_or(Expected::Absent, Expected::Version) != expected {
+        if version.is_some_and(|version| Expected::Version(version) != expected) {
             return Err(StoreError::Conflict);
         }
         records.put(key, bytes);

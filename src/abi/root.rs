@@ -123,6 +123,9 @@ impl RootContext for Root {
     fn on_tick(&mut self) {
         super::follow_log_level();
         self.flush();
+        if let Some(shared) = &self.shared {
+            shared.recall.rest();
+        }
     }
 
     fn create_http_context(&self, _context_id: u32) -> Option<Box<dyn HttpContext>> {

@@ -260,6 +260,7 @@ impl Stage for Native {
         });
         for root in self.roots.get(&worker).into_iter().flatten() {
             root.flush_counts(&mut self.world.borrow_mut());
+            root.recall.rest();
         }
         Ok(())
     }
